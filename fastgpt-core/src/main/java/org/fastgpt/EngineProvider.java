@@ -1,0 +1,22 @@
+package org.fastgpt;
+
+import org.fastgpt.model.Model;
+
+/**
+ * Makes engines of one kind. Found by {@link java.util.ServiceLoader}: an engine of your own is one
+ * implementation and one line in {@code META-INF/services/org.fastgpt.EngineProvider}.
+ */
+public interface EngineProvider {
+
+  /** What {@code --engine} calls it. */
+  String name();
+
+  /**
+   * Loads the model. The engine reads the model's tensors as long as it is open; the caller closes
+   * the engine first, then the model.
+   *
+   * @throws IllegalArgumentException an option has a wrong value
+   * @throws org.fastgpt.model.ModelException the model is damaged, or not one this engine can run
+   */
+  Engine open(Model model, EngineOptions options);
+}

@@ -1,0 +1,2 @@
+/** The core engine: forward pass, KV cache, kernels, threads. */
+package org.fastgpt.core;
