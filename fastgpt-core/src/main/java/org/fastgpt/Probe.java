@@ -26,8 +26,15 @@ public interface Probe {
     for (int l = 0; l < nLayer; l++) {
       for (String part :
           new String[] {
-            "ln_1", "attn.c_attn", "attn.softmax", "attn.out", "attn.c_proj",
-            "ln_2", "mlp.c_fc", "mlp.gelu", "mlp.c_proj"
+            "ln_1",
+            "attn.c_attn",
+            "attn.softmax",
+            "attn.out",
+            "attn.c_proj",
+            "ln_2",
+            "mlp.c_fc",
+            "mlp.gelu",
+            "mlp.c_proj"
           }) {
         names.add("h." + l + "." + part);
       }
