@@ -1,2 +1,6 @@
-/** The core engine: forward pass, KV cache, kernels, threads. */
+/**
+ * The core engine. Start at {@link org.fastgpt.core.Gpt2}, the forward pass; its arithmetic is in
+ * {@link org.fastgpt.core.Kernels}, whose plain definition is {@link
+ * org.fastgpt.core.ScalarKernels}.
+ */
 package org.fastgpt.core;

@@ -1,0 +1,24 @@
+package org.fastgpt.core;
+
+import org.fastgpt.Engine;
+import org.fastgpt.EngineOptions;
+import org.fastgpt.EngineProvider;
+import org.fastgpt.model.Model;
+
+/**
+ * The core engine by its name {@code core}. One setting, {@code kernels}: {@code auto} (the
+ * default, also by the system property fastgpt.kernels), {@code scalar} or {@code vector}. All give
+ * the same bits.
+ */
+public final class CoreProvider implements EngineProvider {
+
+  @Override
+  public String name() {
+    return "core";
+  }
+
+  @Override
+  public Engine open(Model model, EngineOptions options) {
+    return new CoreEngine(model, options);
+  }
+}

@@ -1,0 +1,179 @@
+package org.fastgpt.core;
+
+import static org.fastgpt.model.Model.FLOAT;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/** The definition: plain loops, in the order in which every other implementation must sum. */
+final class ScalarKernels implements Kernels {
+
+  @Override
+  public String name() {
+    return "scalar";
+  }
+
+  @Override
+  public void linear(
+      float[] x,
+      int rows,
+      int in,
+      MemorySegment w,
+      float[] b,
+      float[] y,
+      int out,
+      int from,
+      int to) {
+    for (int t = 0; t < rows; t++) {
+      System.arraycopy(b, from, y, t * out + from, to - from);
+      for (int i = 0; i < in; i++) {
+        float xi = x[t * in + i];
+        long row = (long) i * out;
+        for (int o = from; o < to; o++) {
+          y[t * out + o] = Math.fma(xi, w.getAtIndex(FLOAT, row + o), y[t * out + o]);
+        }
+      }
+    }
+  }
+
+  @Override
+  public void linearTransposed(
+      float[] x, int rows, int in, MemorySegment w, float[] y, int out, int from, int to) {
+    float[] lanes = new float[LANES];
+    for (int o = from; o < to; o++) {
+      for (int t = 0; t < rows; t++) {
+        Arrays.fill(lanes, 0);
+        for (int i = 0; i < in; i++) {
+          lanes[i % LANES] =
+              Math.fma(x[t * in + i], w.getAtIndex(FLOAT, (long) o * in + i), lanes[i % LANES]);
+        }
+        y[t * out + o] = fold(lanes);
+      }
+    }
+  }
+
+  @Override
+  public void layerNorm(float[] x, float[] g, float[] b, float eps, float[] y, int at, int n) {
+    float[] lanes = new float[LANES];
+    for (int i = 0; i < n; i++) {
+      lanes[i % LANES] += x[at + i];
+    }
+    float mean = fold(lanes) / n;
+    Arrays.fill(lanes, 0);
+    for (int i = 0; i < n; i++) {
+      float d = x[at + i] - mean;
+      lanes[i % LANES] = Math.fma(d, d, lanes[i % LANES]);
+    }
+    float rstd = 1 / (float) Math.sqrt(fold(lanes) / n + eps);
+    for (int i = 0; i < n; i++) {
+      y[at + i] = Math.fma((x[at + i] - mean) * rstd, g[i], b[i]);
+    }
+  }
+
+  @Override
+  public void gelu(float[] x, int at, int n) {
+    for (int i = at; i < at + n; i++) {
+      x[i] = gelu(x[i]);
+    }
+  }
+
+  @Override
+  public void softmax(float[] x, int at, int n) {
+    float max = x[at];
+    for (int i = 1; i < n; i++) {
+      max = Math.max(max, x[at + i]);
+    }
+    float[] lanes = new float[LANES];
+    for (int i = 0; i < n; i++) {
+      x[at + i] = exp(x[at + i] - max);
+      lanes[i % LANES] += x[at + i];
+    }
+    float sum = fold(lanes);
+    for (int i = 0; i < n; i++) {
+      x[at + i] /= sum;
+    }
+  }
+
+  @Override
+  public void scores(
+      float[] q, int qAt, float[] k, int kAt, int headSize, float scale, float[] scores, int to) {
+    for (int s = 0; s < LANES; s++) {
+      float sum = 0;
+      for (int i = 0; i < headSize; i++) {
+        sum = Math.fma(q[qAt + i], k[kAt + i * LANES + s], sum);
+      }
+      scores[to + s] = scale * sum;
+    }
+  }
+
+  @Override
+  public void mix(
+      float[] p, int pAt, int n, float[] v, int vAt, int headSize, float[] out, int to) {
+    for (int s = 0; s < n; s++) {
+      for (int o = 0; o < headSize; o++) {
+        out[to + o] = Math.fma(p[pAt + s], v[vAt + s * headSize + o], out[to + o]);
+      }
+    }
+  }
+
+  @Override
+  public void add(float[] x, float[] y, int n) {
+    for (int i = 0; i < n; i++) {
+      x[i] += y[i];
+    }
+  }
+
+  /** Folds the 32 accumulators pairwise; destroys them. */
+  static float fold(float[] lanes) {
+    for (int half = LANES / 2; half > 0; half /= 2) {
+      for (int c = 0; c < half; c++) {
+        lanes[c] += lanes[c + half];
+      }
+    }
+    return lanes[0];
+  }
+
+  /** -2 sqrt(2/pi), and that times 0.044715: GELU's -2u = x (A + B x²). */
+  static final float GELU_A = -1.5957691216f;
+
+  static final float GELU_B = -0.07135481283f;
+
+  static float gelu(float x) {
+    return x / (1 + exp(x * Math.fma(GELU_B, x * x, GELU_A)));
+  }
+
+  static final float EXP_MIN = -87f; // just above the smallest normal number, 2^-126
+  static final float EXP_MAX = 88f; // just below the largest, 2^128
+  static final float LOG2_E = 1.44269504f;
+  // ln 2 in two parts: n * LN2_HI is exact for the n that occur.
+  static final float LN2_HI = 0.693359375f;
+  static final float LN2_LO = -2.12194440e-4f;
+  // 1.5 * 2^23: adding it rounds to an integer, which then stands in the low bits.
+  static final float ROUND = 12582912f;
+  static final float EXP_C6 = 1.9875691500e-4f;
+  static final float EXP_C5 = 1.3981999507e-3f;
+  static final float EXP_C4 = 8.3334519073e-3f;
+  static final float EXP_C3 = 4.1665795894e-2f;
+  static final float EXP_C2 = 1.6666665459e-1f;
+  static final float EXP_C1 = 5.0000001201e-1f;
+
+  /**
+   * e^x = 2^n e^r, with n an integer, |r| at most ln(2)/2, and e^r by the polynomial of Cephes'
+   * expf (Moshier). 0 below -87; x above 88 counts as 88. Error at most 1 ulp. Never Math.exp: its
+   * bits may differ from machine to machine.
+   */
+  static float exp(float x) {
+    float c = Math.min(Math.max(x, EXP_MIN), EXP_MAX);
+    float z = Math.fma(c, LOG2_E, ROUND);
+    float n = z - ROUND;
+    float r = Math.fma(n, -LN2_LO, Math.fma(n, -LN2_HI, c));
+    float p = Math.fma(EXP_C6, r, EXP_C5);
+    p = Math.fma(p, r, EXP_C4);
+    p = Math.fma(p, r, EXP_C3);
+    p = Math.fma(p, r, EXP_C2);
+    p = Math.fma(p, r, EXP_C1);
+    p = Math.fma(p, r * r, r) + 1;
+    float y = Float.intBitsToFloat(Float.floatToRawIntBits(p) + (Float.floatToRawIntBits(z) << 23));
+    return x < EXP_MIN ? 0 : y;
+  }
+}
