@@ -38,7 +38,7 @@ final class Gpt2 implements Session {
   private float[] logits; // [1 or HEAD_ROWS, n_vocab]
   private final LinearSection linear = new LinearSection();
   private final HeadSection head = new HeadSection();
-  private final AttentionSection attention = new AttentionSection();
+  private final AttentionSection attention;
   private KvCache cache;
   private int position;
   private Probe probe;
@@ -56,6 +56,7 @@ final class Gpt2 implements Session {
     heads = new float[rows * nEmbd];
     hidden = new float[rows * config.nInner()];
     logits = new float[config.nVocab()];
+    attention = new AttentionSection(workers.count());
     cache = new KvCache(config);
   }
 
@@ -229,10 +230,14 @@ final class Gpt2 implements Session {
 
   /** One head of one row: softmax(q kᵀ / sqrt(headSize)) v over positions up to the row's own. */
   private final class AttentionSection implements Workers.Section {
-    private final float[][] scratch = new float[workers.count()][]; // softmax row per worker
+    private final float[][] scratch; // a row of softmax per worker
     private int layer;
     private int rows;
     private float[] seen; // [n_head, n_seq, position + n_seq] where a probe looks, else null
+
+    AttentionSection(int workers) {
+      scratch = new float[workers][];
+    }
 
     @Override
     public void run(int chunk, int worker) {

@@ -134,9 +134,9 @@ final class ScalarKernels implements Kernels {
   }
 
   /** -2 sqrt(2/pi), and that times 0.044715: GELU's -2u = x (A + B x²). */
-  static final float GELU_A = -1.5957691216f;
+  static final float GELU_A = (float) -1.5957691216057308;
 
-  static final float GELU_B = -0.07135481283f;
+  static final float GELU_B = (float) -0.07135481627260025;
 
   static float gelu(float x) {
     return x / (1 + exp(x * Math.fma(GELU_B, x * x, GELU_A)));
@@ -144,18 +144,18 @@ final class ScalarKernels implements Kernels {
 
   static final float EXP_MIN = -87f; // just above the smallest normal number, 2^-126
   static final float EXP_MAX = 88f; // just below the largest, 2^128
-  static final float LOG2_E = 1.44269504f;
+  static final float LOG2_E = (float) 1.4426950408889634;
   // ln 2 in two parts: n * LN2_HI is exact for the n that occur.
-  static final float LN2_HI = 0.693359375f;
-  static final float LN2_LO = -2.12194440e-4f;
+  static final float LN2_HI = (float) 0.693359375;
+  static final float LN2_LO = (float) -2.12194440e-4;
   // 1.5 * 2^23: adding it rounds to an integer, which then stands in the low bits.
   static final float ROUND = 12582912f;
-  static final float EXP_C6 = 1.9875691500e-4f;
-  static final float EXP_C5 = 1.3981999507e-3f;
-  static final float EXP_C4 = 8.3334519073e-3f;
-  static final float EXP_C3 = 4.1665795894e-2f;
-  static final float EXP_C2 = 1.6666665459e-1f;
-  static final float EXP_C1 = 5.0000001201e-1f;
+  static final float EXP_C6 = (float) 1.9875691500e-4;
+  static final float EXP_C5 = (float) 1.3981999507e-3;
+  static final float EXP_C4 = (float) 8.3334519073e-3;
+  static final float EXP_C3 = (float) 4.1665795894e-2;
+  static final float EXP_C2 = (float) 1.6666665459e-1;
+  static final float EXP_C1 = (float) 5.0000001201e-1;
 
   /**
    * e^x = 2^n e^r, with n an integer, |r| at most ln(2)/2, and e^r by the polynomial of Cephes'

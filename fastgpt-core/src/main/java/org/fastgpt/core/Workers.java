@@ -16,6 +16,8 @@ final class Workers implements AutoCloseable {
   /** One parallel section. Chunks may run in any order, at once, by any worker. */
   interface Section {
     /**
+     * Does one chunk.
+     *
      * @param chunk which part of the work, from 0
      * @param worker who does it, in [0, threads): an index for scratch memory
      */
@@ -58,6 +60,8 @@ final class Workers implements AutoCloseable {
    * Runs all chunks and returns when they are done. If another session has the workers just now,
    * the caller does its section alone.
    */
+  @SuppressWarnings(
+      "ThreadPriorityCheck") // yield: the worker with the last chunk may need this core
   void run(Section work, int chunks) {
     assert chunks <= MASK;
     if (chunks == 1 || threads.length == 0 || !busy.compareAndSet(false, true)) {
@@ -81,7 +85,7 @@ final class Workers implements AutoCloseable {
         if (spins < SPINS) {
           Thread.onSpinWait();
         } else {
-          Thread.yield(); // the worker with the last chunk may need this very core
+          Thread.yield();
         }
       }
       rethrow();
