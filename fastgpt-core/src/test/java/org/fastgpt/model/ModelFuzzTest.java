@@ -88,7 +88,7 @@ class ModelFuzzTest {
     }
   }
 
-  @Property
+  @Property(seed = "1")
   void aDamagedModelIsOpenedWholeOrRefusedInOneLine(
       @ForAll("indices") int valid, @ForAll("mutations") List<Mutation> mutations)
       throws IOException {
