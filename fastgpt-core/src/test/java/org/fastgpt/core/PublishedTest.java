@@ -3,6 +3,7 @@ package org.fastgpt.core;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import java.nio.file.Path;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.fastgpt.Engine;
@@ -38,7 +39,7 @@ class PublishedTest {
     String size = ((String) published.get("model")).replaceFirst(".*-", "");
     String key =
         published.containsKey("new_ids_published") ? "new_ids_published" : "new_ids_reencoded";
-    try (Model model = open(size);
+    try (Model model = Model.open(installed(size));
         Engine engine = Engines.named("core").open(model, EngineOptions.DEFAULT);
         Session session = engine.newSession()) {
       float[] logits = session.forward(Fixtures.ids(published, "prompt_ids"));
@@ -54,9 +55,9 @@ class PublishedTest {
     }
   }
 
-  private static Model open(String size) {
+  private static Path installed(String size) {
     try {
-      return Model.open(Models.resolve(size, Progress.NONE));
+      return Models.resolve(size, Progress.NONE);
     } catch (ModelException e) {
       return abort(
           "GPT-2 "

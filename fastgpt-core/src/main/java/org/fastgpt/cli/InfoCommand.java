@@ -1,0 +1,67 @@
+package org.fastgpt.cli;
+
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.fastgpt.GptConfig;
+import org.fastgpt.model.Model;
+import org.fastgpt.model.Models;
+import org.fastgpt.model.StoredTensor;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Parameters;
+
+/** What a model is. */
+@Command(
+    name = "info",
+    mixinStandardHelpOptions = true,
+    description = "Prints what a model is: sizes, weights, vocabulary.")
+final class InfoCommand implements Callable<Integer> {
+
+  private final Terminal terminal;
+
+  @Parameters(paramLabel = "MODEL", description = "A model folder or name.")
+  private String name;
+
+  InfoCommand(Terminal terminal) {
+    this.terminal = terminal;
+  }
+
+  @Override
+  public Integer call() {
+    try (Model model = Model.open(Models.resolve(name, new ProgressLine(terminal, false)))) {
+      GptConfig config = model.config();
+      line("model", model.name());
+      line("path", model.path());
+      line("parameters", String.format(Locale.ROOT, "%,d", config.parameters()));
+      line("n_vocab", config.nVocab());
+      line("n_ctx", config.nCtx());
+      line("n_embd", config.nEmbd());
+      line("n_layer", config.nLayer());
+      line("n_head", config.nHead());
+      line("n_inner", config.nInner());
+      line("layer_norm_epsilon", config.layerNormEpsilon());
+      line("scale_attn_weights", config.scaleAttnWeights());
+      line("scale_attn_by_inverse_layer_idx", config.scaleAttnByInverseLayerIdx());
+      line("tie_word_embeddings", config.tieWordEmbeddings());
+      line("eos_token_id", config.eosTokenId());
+      line("weights", weights(model));
+      line("vocabulary", model.tokenizer().map(t -> t.size() + " tokens").orElse("none"));
+    }
+    return 0;
+  }
+
+  private void line(String key, Object value) {
+    terminal.out().printf("%-32s%s%n", key, value);
+  }
+
+  /** Such as "148 tensors, F32 497,759,232 bytes". */
+  private static String weights(Model model) {
+    var bytes = new EnumMap<StoredTensor.DType, Long>(StoredTensor.DType.class);
+    for (StoredTensor tensor : model.tensors().values()) {
+      bytes.merge(tensor.dtype(), tensor.data().byteSize(), Long::sum);
+    }
+    var text = new StringBuilder(model.tensors().size() + " tensors");
+    bytes.forEach((type, n) -> text.append(String.format(Locale.ROOT, ", %s %,d bytes", type, n)));
+    return text.toString();
+  }
+}

@@ -1,0 +1,141 @@
+package org.fastgpt.cli;
+
+import java.io.Console;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.fastgpt.model.ModelException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The command line {@code fastgpt}. Exit codes: 0 done, 1 failed, 2 bad input. */
+@Command(
+    name = "fastgpt",
+    synopsisSubcommandLabel = "[generate] | encode | decode | models | info",
+    description = "GPT-2 on the JVM: continues a text, one token after the other.",
+    mixinStandardHelpOptions = true,
+    versionProvider = Main.Version.class,
+    footer = {
+      "",
+      "Examples:",
+      "  fastgpt \"Alan Turing theorized that computers would one day become\" -n 20",
+      "  echo \"The dog\" | fastgpt -m synthetic-124M --ids -n 5 -p \"464 3290\"",
+      "  fastgpt encode \"Hello, world\""
+    })
+public final class Main implements Runnable {
+
+  @Spec private CommandSpec spec;
+
+  private Main() {}
+
+  /** Runs the command and exits with its code. */
+  @SuppressWarnings("SystemConsoleNull") // null by -Djdk.console=java.base, 25's default
+  public static void main(String[] args) {
+    Console console = System.console();
+    var terminal =
+        new Terminal(
+            System.in,
+            stream(FileDescriptor.out),
+            stream(FileDescriptor.err),
+            console != null && console.isTerminal());
+    int code = run(args, terminal);
+    if (!Interrupt.happened()) { // else the JVM is on its way out already, with its own code
+      System.exit(code);
+    }
+  }
+
+  /** Text is UTF-8, whatever the platform thinks. */
+  private static PrintStream stream(FileDescriptor descriptor) {
+    return new PrintStream(new FileOutputStream(descriptor), false, StandardCharsets.UTF_8);
+  }
+
+  static int run(String[] args, Terminal terminal) {
+    var commands =
+        new CommandLine(new Main())
+            .addSubcommand("generate", new GenerateCommand(terminal))
+            .addSubcommand("encode", new EncodeCommand(terminal))
+            .addSubcommand("decode", new DecodeCommand(terminal))
+            .addSubcommand("models", new ModelsCommand(terminal))
+            .addSubcommand("info", new InfoCommand(terminal));
+    commands
+        .setOut(writer(terminal.out()))
+        .setErr(writer(terminal.err()))
+        .setParameterExceptionHandler((e, _) -> badArguments(e, terminal))
+        .setExecutionExceptionHandler((e, _, _) -> failed(e, terminal));
+    int code = commands.execute(withDefaultCommand(args, commands));
+    terminal.out().flush();
+    terminal.err().flush();
+    return code;
+  }
+
+  private static PrintWriter writer(PrintStream stream) {
+    return new PrintWriter(stream, true, StandardCharsets.UTF_8);
+  }
+
+  /** {@code fastgpt "PROMPT" …} means {@code fastgpt generate "PROMPT" …}. */
+  private static String[] withDefaultCommand(String[] args, CommandLine commands) {
+    var others = new ArrayList<>(List.of("-h", "--help", "-V", "--version"));
+    others.addAll(commands.getSubcommands().keySet());
+    if (args.length > 0 && others.contains(args[0])) {
+      return args;
+    }
+    var all = new ArrayList<>(List.of("generate"));
+    all.addAll(Arrays.asList(args));
+    return all.toArray(String[]::new);
+  }
+
+  private static int badArguments(ParameterException e, Terminal terminal) {
+    String command = e.getCommandLine().getCommandSpec().qualifiedName();
+    terminal.say("fastgpt: " + e.getMessage() + " (see: " + command + " --help)");
+    return ExitCode.USAGE;
+  }
+
+  /** Bad input is one line; what should not happen shows where it happened. */
+  private static int failed(Exception e, Terminal terminal) {
+    boolean badInput =
+        e instanceof ModelException
+            || e instanceof IllegalArgumentException
+            || e instanceof IllegalStateException;
+    if (badInput || e instanceof IOException || e instanceof UncheckedIOException) {
+      terminal.say("fastgpt: " + e.getMessage());
+      return badInput ? ExitCode.USAGE : ExitCode.SOFTWARE;
+    }
+    terminal.say("fastgpt: this is a mistake in the program itself:");
+    e.printStackTrace(terminal.err());
+    return ExitCode.SOFTWARE;
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "no command");
+  }
+
+  /** All of a stream as UTF-8. */
+  static String text(InputStream in) throws IOException {
+    return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+  }
+
+  /** The version from the jar's manifest. */
+  static final class Version implements CommandLine.IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      String version = Main.class.getPackage().getImplementationVersion();
+      return new String[] {
+        "fastgpt " + (version == null ? "(not from a jar)" : version),
+        "Java " + Runtime.version() + ", " + System.getProperty("os.arch")
+      };
+    }
+  }
+}

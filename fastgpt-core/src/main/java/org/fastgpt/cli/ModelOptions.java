@@ -1,0 +1,97 @@
+package org.fastgpt.cli;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.fastgpt.Engine;
+import org.fastgpt.EngineOptions;
+import org.fastgpt.Engines;
+import org.fastgpt.model.Model;
+import org.fastgpt.model.ModelException;
+import org.fastgpt.model.Models;
+import org.fastgpt.tokenizer.Tokenizer;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Which model; for all commands. */
+final class ModelOptions {
+
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "MODEL",
+      description =
+          "A model folder, or a name: 124M (gpt2), 355M, 774M, 1558M, synthetic-124M, …; without it"
+              + " the smallest GPT-2 that is installed, else the embedded tiny-shakespeare.")
+  private String model;
+
+  /** Opens the model; says so if it is not the one that the user may have expected. */
+  Model open(Terminal terminal, boolean quiet) {
+    if (model != null) {
+      return Model.open(Models.resolve(model, new ProgressLine(terminal, quiet)));
+    }
+    Models.Installed installed = Models.byDefault();
+    if (installed.name().equals(Models.EMBEDDED) && !quiet) {
+      terminal.say(
+          "No GPT-2 is installed in "
+              + Models.folder()
+              + ": running the embedded "
+              + Models.EMBEDDED
+              + ". How to get the real one: README.md, \"The real GPT-2\".");
+    }
+    return Model.open(installed.path());
+  }
+
+  /** The model's vocabulary, or what to do without. */
+  static Tokenizer tokenizer(Model model) {
+    return model
+        .tokenizer()
+        .orElseThrow(
+            () ->
+                new ModelException(
+                    model.path()
+                        + ": the model has no vocabulary (vocab.json and merges.txt); give and get"
+                        + " token ids with --ids"));
+  }
+
+  /** How the model is run. */
+  static final class Run {
+    @Mixin ModelOptions model;
+
+    @Option(
+        names = "--engine",
+        paramLabel = "NAME",
+        defaultValue = "core",
+        description = "The engine, of those on the class path (default: ${DEFAULT-VALUE}).")
+    private String engine;
+
+    @Option(
+        names = {"-t", "--threads"},
+        paramLabel = "N",
+        defaultValue = "0",
+        description = "Number of threads (default: one per core).")
+    private int threads;
+
+    @Option(
+        names = "--kernels",
+        paramLabel = "NAME",
+        description = "Core's arithmetic: auto, vector or scalar; all give the same bits.")
+    private String kernels;
+
+    @Option(
+        names = "--set",
+        paramLabel = "NAME=VALUE",
+        description = "A setting of the engine, by its own name.")
+    private Map<String, String> settings = new LinkedHashMap<>();
+
+    Engine open(Model opened) {
+      var all = new LinkedHashMap<>(settings);
+      Optional.ofNullable(kernels).ifPresent(k -> all.put("kernels", k));
+      return Engines.named(engine).open(opened, new EngineOptions(threads, all));
+    }
+
+    /** Whether the user is content with the kernels whatever they are. */
+    boolean askedForKernels() {
+      return kernels != null;
+    }
+  }
+}

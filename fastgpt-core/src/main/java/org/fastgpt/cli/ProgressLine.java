@@ -1,0 +1,45 @@
+package org.fastgpt.cli;
+
+import me.tongfei.progressbar.ConsoleProgressBarConsumer;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import org.fastgpt.model.Progress;
+
+/** Shows a long job as a bar on stderr, from its first step on. */
+final class ProgressLine implements Progress {
+
+  private static final int WIDTH = 79;
+  private static final long MEGABYTE = 1 << 20;
+
+  private final Terminal terminal;
+  private final boolean quiet;
+  private ProgressBar bar;
+
+  ProgressLine(Terminal terminal, boolean quiet) {
+    this.terminal = terminal;
+    this.quiet = quiet;
+  }
+
+  @Override
+  public void update(long doneBytes, long totalBytes) {
+    if (quiet) {
+      return;
+    }
+    if (bar == null) {
+      bar =
+          new ProgressBarBuilder()
+              .setTaskName("Writing weights")
+              .setInitialMax(totalBytes)
+              .setUnit(" MiB", MEGABYTE)
+              .setStyle(ProgressBarStyle.ASCII)
+              .showSpeed()
+              .setConsumer(new ConsoleProgressBarConsumer(terminal.err(), WIDTH))
+              .build();
+    }
+    bar.stepTo(doneBytes);
+    if (doneBytes == totalBytes) {
+      bar.close();
+    }
+  }
+}

@@ -1,0 +1,127 @@
+package org.fastgpt.cli;
+
+import java.time.Duration;
+import java.util.Locale;
+import java.util.Optional;
+import org.fastgpt.Engine;
+import org.fastgpt.Generator;
+import org.fastgpt.GptConfig;
+import org.fastgpt.model.Model;
+import org.fastgpt.tokenizer.Tokenizer;
+
+/**
+ * What fastGPT prints around the text, in its layout, so that the two can be compared by eye or by
+ * diff. All of it goes to standard error.
+ */
+final class Report {
+
+  private final Terminal terminal;
+  private final boolean quiet;
+  private long startNanos;
+  private Duration startCpu = Duration.ZERO;
+
+  Report(Terminal terminal, boolean quiet) {
+    this.terminal = terminal;
+    this.quiet = quiet;
+  }
+
+  /** A line of its own, beside fastGPT's layout. */
+  void note(String line) {
+    if (!quiet) {
+      terminal.say(line);
+    }
+  }
+
+  /** A phase begins. */
+  void begin(String phase) {
+    note(phase);
+    startNanos = System.nanoTime();
+    startCpu = cpu();
+  }
+
+  /** The phase has ended. */
+  void done(String more) {
+    note(
+        String.format(
+            Locale.ROOT, "    done. Time: %7.3fs%s", (System.nanoTime() - startNanos) / 1e9, more));
+  }
+
+  void loaded(Model model, Engine engine, boolean askedForKernels) {
+    done(", Model: " + model.name() + ", Engine: " + engine.name());
+    if (engine.name().equals("core-scalar") && !askedForKernels) {
+      note(
+          "Slow: the Vector API is off. Start java with --add-modules jdk.incubator.vector, as"
+              + " bin/fastgpt does.");
+    }
+    GptConfig c = engine.config();
+    note(
+        String.format(
+            Locale.ROOT,
+            "%nModel parameters:%nn_vocab =%6d%nn_ctx   =%6d%nn_embd  =%6d%nn_layer =%6d%nn_head"
+                + "  =%6d%n",
+            c.nVocab(),
+            c.nCtx(),
+            c.nEmbd(),
+            c.nLayer(),
+            c.nHead()));
+  }
+
+  void text(String prompt) {
+    note("Input text");
+    note(prompt);
+    note("");
+    begin("Encoding: tokenizing input text into tokens...");
+  }
+
+  void input(int[] ids, int n, Optional<Tokenizer> tokenizer) {
+    note(
+        String.format(
+            Locale.ROOT,
+            "%nInput parameters:%nn_seq                =%4d%nn_tokens_to_generate =%4d%n",
+            ids.length,
+            n));
+    note("Input tokens:");
+    note(columns(ids));
+    note("");
+    tokenizer.ifPresent(
+        t -> {
+          note("Decoded input as text:");
+          note(t.decode(ids));
+          note("");
+        });
+  }
+
+  void finished(Generator.Result result, Optional<Tokenizer> tokenizer, GptConfig config) {
+    double wall = (System.nanoTime() - startNanos) / 1e9;
+    done(String.format(Locale.ROOT, " (%.2fx)", cpu().minus(startCpu).toNanos() / 1e9 / wall));
+    switch (result.stop()) {
+      case END_OF_TEXT -> note("Stopped: end of text.");
+      case CONTEXT_FULL -> note("Stopped: the context is full, n_ctx = " + config.nCtx() + ".");
+      case CANCELLED -> note("Stopped: interrupted.");
+      case LENGTH -> {}
+    }
+    note("");
+    note("Output tokens:");
+    note(columns(result.ids()));
+    tokenizer.ifPresent(
+        t -> {
+          note("");
+          note("Decoded output as text:");
+          note(t.decode(result.ids()));
+        });
+  }
+
+  /** Six places each, as Fortran's (1000(i6)). */
+  private static String columns(int[] ids) {
+    var line = new StringBuilder();
+    for (int id : ids) {
+      line.append(String.format(Locale.ROOT, "%6d", id));
+    }
+    return line.toString();
+  }
+
+  /** Processor time of all threads: divided by the time on the clock, how many were busy. */
+  private static Duration cpu() {
+    return ProcessHandle.current().info().totalCpuDuration().orElse(Duration.ZERO);
+  }
+}
