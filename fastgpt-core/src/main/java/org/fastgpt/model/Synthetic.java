@@ -69,9 +69,12 @@ public final class Synthetic {
   public static void write(String name, Path folder, Progress progress) {
     Spec spec = spec(name);
     Path target = folder.toAbsolutePath().normalize();
+    var tensors = new SafetensorsWriter(items(spec));
     try {
-      Files.createDirectories(target.getParent());
-      writeAlone(spec, target, progress);
+      if (!isCurrent(spec, target, tensors.size())) { // else a read-only cache will do
+        Files.createDirectories(target.getParent());
+        writeAlone(spec, tensors, target, progress);
+      }
     } catch (IOException e) {
       throw ModelFile.unreadable(target, e);
     }
@@ -84,14 +87,13 @@ public final class Synthetic {
   }
 
   // A file lock keeps processes apart, not the threads of one process: those the monitor does.
-  private static synchronized void writeAlone(Spec spec, Path folder, Progress progress)
-      throws IOException {
+  private static synchronized void writeAlone(
+      Spec spec, SafetensorsWriter tensors, Path folder, Progress progress) throws IOException {
     Path lock = folder.resolveSibling("." + folder.getFileName() + ".lock");
     try (var channel = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         var _ = channel.lock()) {
-      var tensors = new SafetensorsWriter(items(spec));
       if (isCurrent(spec, folder, tensors.size())) {
-        return;
+        return; // another was first
       }
       Path part = folder.resolveSibling("." + folder.getFileName() + ".part");
       delete(part); // left by a process that died

@@ -111,8 +111,10 @@ class SyntheticTest {
   void aFolderThatIsThereIsUsedAgain() throws IOException {
     Path tensors = written().resolve("model.safetensors");
     FileTime before = Files.getLastModifiedTime(tensors);
+    Files.delete(temp.resolve(".m.lock"));
     Synthetic.write("synthetic-micro", tensors.getParent(), (_, _) -> assertThat(false).isTrue());
     assertThat(Files.getLastModifiedTime(tensors)).isEqualTo(before);
+    assertThat(temp.resolve(".m.lock")).doesNotExist(); // nothing is written, not even a lock
   }
 
   @Test
