@@ -1,6 +1,5 @@
 package org.fastgpt.tokenizer;
 
-import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -117,11 +116,18 @@ public final class Tokenizer {
    * @throws IllegalArgumentException an id is outside the vocabulary
    */
   public byte[] decodeBytes(int... ids) {
-    var bytes = new ByteArrayOutputStream();
+    int length = 0;
     for (int id : ids) {
-      bytes.writeBytes(token(id));
+      length = Math.addExact(length, token(id).length);
     }
-    return bytes.toByteArray();
+    byte[] bytes = new byte[length];
+    int end = 0;
+    for (int id : ids) {
+      byte[] token = tokens[id];
+      System.arraycopy(token, 0, bytes, end, token.length);
+      end += token.length;
+    }
+    return bytes;
   }
 
   /** The bytes of one token, not a copy. */
