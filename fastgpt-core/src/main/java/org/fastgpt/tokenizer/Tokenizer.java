@@ -1,45 +1,141 @@
 package org.fastgpt.tokenizer;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.Map;
 import java.util.OptionalInt;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
-/** GPT-2's byte-level BPE. */
+/**
+ * GPT-2's byte-level BPE: text to ids and back. Any text has ids, and they decode to its UTF-8
+ * bytes. Immutable; any number of threads may use one.
+ *
+ * <p>Ids are those of HuggingFace tokenizers and of OpenAI's {@code encoder.py} and tiktoken. A
+ * surrogate with no partner, which has no UTF-8, is read as U+FFFD. Letters and digits are what
+ * this JDK's Unicode says, so characters newer than that of the others may be cut differently.
+ *
+ * <p>The examples below are of GPT-2's own vocabulary.
+ */
 public final class Tokenizer {
+  static final String END_OF_TEXT = "<|endoftext|>";
 
-  private Tokenizer() {}
+  private final byte[][] tokens;
+  private final Bpe bpe;
+  private final Map<String, Integer> special;
+  private final Pattern specialNames;
 
-  /** Loads vocab.json + merges.txt, encoder.json + vocab.bpe, or tokenizer.json of a folder. */
+  /** Of checked parts: the tokens' bytes by id, their merges, and the ids of special tokens. */
+  Tokenizer(byte[][] tokens, Bpe bpe, Map<String, Integer> special) {
+    this.tokens = tokens;
+    this.bpe = bpe;
+    this.special = Map.copyOf(special);
+    // The first of the alternatives that match wins, so the longest comes first. No names: no
+    // match.
+    this.specialNames =
+        Pattern.compile(
+            special.isEmpty()
+                ? "(?!)"
+                : special.keySet().stream()
+                    .sorted(Comparator.comparingInt(String::length).reversed())
+                    .map(Pattern::quote)
+                    .collect(Collectors.joining("|")));
+  }
+
+  /**
+   * Loads the vocabulary of a model folder: the first of {@code vocab.json} with {@code
+   * merges.txt}, {@code encoder.json} with {@code vocab.bpe}, {@code tokenizer.json}.
+   *
+   * <p>The ids must be 0 to n - 1 with no gaps, so that each has a text, and each of the 256 bytes
+   * must be a token, so that each text has ids. Special tokens are {@code <|endoftext|>}, what
+   * {@code added_tokens.json} beside the first two adds, and the added tokens of {@code
+   * tokenizer.json}.
+   *
+   * @throws org.fastgpt.model.ModelException no vocabulary there, a damaged one, or a setting that
+   *     would give other ids than GPT-2's tokenizer
+   * @throws java.io.UncheckedIOException a file cannot be read
+   */
   public static Tokenizer load(Path folder) {
-    return new Tokenizer();
+    return VocabularyFiles.load(folder);
   }
 
-  /** Number of tokens. */
+  /** Number of tokens: 50257. */
   public int size() {
-    return 0;
+    return tokens.length;
   }
 
-  /** The id of {@code <|endoftext|>}, if the vocabulary has it. */
+  /** The id of {@code <|endoftext|>}, if the vocabulary has it: 50256. */
   public OptionalInt endOfText() {
-    return OptionalInt.empty();
+    Integer id = special.get(END_OF_TEXT);
+    return id == null ? OptionalInt.empty() : OptionalInt.of(id);
   }
 
-  /** The ids of ordinary text; {@code <|endoftext|>} in it is text like any other. */
+  /**
+   * The ids of ordinary text; {@code <|endoftext|>} in it is text like any other. {@code "Hello,
+   * World!"} is 15496 11 2159 0, {@code "<|endoftext|>"} is 27 91 437 1659 5239 91 29, {@code ""}
+   * is none.
+   */
   public int[] encode(String text) {
-    return new int[text.length()];
+    var encoding = new Encoding(bpe, text.length());
+    encoding.add(text, 0, text.length());
+    return encoding.ids();
   }
 
-  /** The ids of text in which {@code <|endoftext|>} is the token of that name. */
+  /**
+   * The ids of text in which {@code <|endoftext|>} is the token of that name, and so for other
+   * special tokens. {@code "hello <|endoftext|>"} is 31373 220 50256.
+   */
   public int[] encodeWithSpecial(String text) {
-    return new int[text.length()];
+    var encoding = new Encoding(bpe, text.length());
+    Matcher names = specialNames.matcher(text);
+    int done = 0;
+    while (names.find()) {
+      encoding.add(text, done, names.start());
+      encoding.add(special.get(names.group()));
+      done = names.end();
+    }
+    encoding.add(text, done, text.length());
+    return encoding.ids();
   }
 
-  /** The text of ids; bytes that are not UTF-8 become U+FFFD. */
+  /**
+   * The text of ids; bytes that are not UTF-8 become U+FFFD. 15496 995 is {@code "Hello world"},
+   * 50256 is {@code "<|endoftext|>"}, 12520 alone is {@code " \uFFFD"}.
+   *
+   * @throws IllegalArgumentException an id is outside the vocabulary
+   */
   public String decode(int... ids) {
-    return "";
+    return new String(decodeBytes(ids), StandardCharsets.UTF_8);
   }
 
-  /** The bytes of ids, exactly. */
+  /**
+   * The bytes of ids, exactly. 12520 is {@code 20 F0 9F}.
+   *
+   * @throws IllegalArgumentException an id is outside the vocabulary
+   */
   public byte[] decodeBytes(int... ids) {
-    return new byte[0];
+    int length = 0;
+    for (int id : ids) {
+      length = Math.addExact(length, token(id).length);
+    }
+    byte[] bytes = new byte[length];
+    int end = 0;
+    for (int id : ids) {
+      byte[] token = tokens[id];
+      System.arraycopy(token, 0, bytes, end, token.length);
+      end += token.length;
+    }
+    return bytes;
+  }
+
+  /** The bytes of one token, not a copy. */
+  byte[] token(int id) {
+    if (id < 0 || id >= tokens.length) {
+      throw new IllegalArgumentException(
+          "token %d is outside the vocabulary [0, %d)".formatted(id, tokens.length));
+    }
+    return tokens[id];
   }
 }

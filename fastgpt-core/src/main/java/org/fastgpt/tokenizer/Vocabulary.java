@@ -1,0 +1,177 @@
+package org.fastgpt.tokenizer;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.fastgpt.model.ModelException;
+
+/**
+ * A vocabulary as its files give it, not yet checked. Tokens and merges are written in GPT-2's
+ * alphabet of 256 printable characters, one for each byte ({@code bytes_to_unicode} in
+ * openai/gpt-2's {@code encoder.py}); added tokens are plain text.
+ *
+ * @param file where the tokens are from, for messages
+ * @param ids of each token, perhaps with the added ones
+ * @param mergesFile where the merges are from, for messages
+ * @param merges {@code "left right"}, by rank
+ * @param added of each added token its id
+ */
+record Vocabulary(
+    Path file,
+    Map<String, Integer> ids,
+    Path mergesFile,
+    List<String> merges,
+    Map<String, Integer> added) {
+
+  /**
+   * The character of each byte: itself if it is printable Latin-1, else the next from U+0100 on.
+   */
+  private static final char[] ALPHABET = new char[256];
+
+  /** The byte of each character of the alphabet; -1 for others. */
+  private static final short[] BYTES = new short[256 + 68];
+
+  static {
+    Arrays.fill(BYTES, (short) -1);
+    char next = 256;
+    for (int b = 0; b < 256; b++) {
+      boolean printable = (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xFF && b != 0xAD);
+      ALPHABET[b] = printable ? (char) b : next++;
+      BYTES[ALPHABET[b]] = (short) b;
+    }
+  }
+
+  /** The tokenizer of this vocabulary, if all of it is in order. */
+  Tokenizer tokenizer() {
+    Map<String, Integer> all = new HashMap<>(ids);
+    Map<String, Integer> special = new HashMap<>(added);
+    added.forEach(
+        (token, id) -> {
+          Integer other = all.putIfAbsent(token, id);
+          if (token.isEmpty() || (other != null && !other.equals(id))) {
+            throw wrong("a text of its own expected for added token " + id, token);
+          }
+        });
+    if (all.containsKey(Tokenizer.END_OF_TEXT)) {
+      special.put(Tokenizer.END_OF_TEXT, all.get(Tokenizer.END_OF_TEXT));
+    }
+    byte[][] tokens = tokens(all);
+    return new Tokenizer(tokens, bpe(all, tokens), special);
+  }
+
+  private byte[][] tokens(Map<String, Integer> all) {
+    int n = all.size();
+    if (n > Bpe.MAX_TOKENS) {
+      throw new ModelException(
+          "%s: at most %d tokens expected, %d found".formatted(file, Bpe.MAX_TOKENS, n));
+    }
+    byte[][] tokens = new byte[n][];
+    all.forEach(
+        (token, id) -> {
+          if (id < 0 || id >= n) {
+            throw wrong(
+                "ids 0 to %d expected for %d tokens, %d found".formatted(n - 1, n, id), token);
+          }
+          if (tokens[id] != null) {
+            throw wrong("an id of its own expected, %d found for two tokens".formatted(id), token);
+          }
+          tokens[id] =
+              added.containsKey(token) ? token.getBytes(StandardCharsets.UTF_8) : bytes(token);
+        });
+    return tokens;
+  }
+
+  private byte[] bytes(String token) {
+    byte[] bytes = new byte[token.length()];
+    for (int i = 0; i < bytes.length; i++) {
+      char c = token.charAt(i);
+      if (c >= BYTES.length || BYTES[c] < 0) {
+        throw wrong("GPT-2's byte alphabet expected, U+%04X found".formatted((int) c), token);
+      }
+      bytes[i] = (byte) BYTES[c];
+    }
+    if (bytes.length == 0) {
+      throw wrong("at least one byte expected, none found", token);
+    }
+    return bytes;
+  }
+
+  private Bpe bpe(Map<String, Integer> all, byte[][] tokens) {
+    int[] byteIds = new int[256];
+    for (int b = 0; b < 256; b++) {
+      Integer id = all.get(String.valueOf(ALPHABET[b]));
+      if (id == null) {
+        throw wrong(
+            "a token for each byte expected, none found for %02X".formatted(b), ALPHABET[b] + "");
+      }
+      byteIds[b] = id;
+    }
+    int n = merges.size();
+    if (n > Bpe.MAX_MERGES) {
+      throw new ModelException(
+          "%s: at most %d merges expected, %d found".formatted(mergesFile, Bpe.MAX_MERGES, n));
+    }
+    int[] left = new int[n];
+    int[] right = new int[n];
+    int[] merged = new int[n];
+    Set<String> seen = HashSet.newHashSet(n);
+    for (int rank = 0; rank < n; rank++) {
+      String merge = merges.get(rank);
+      int space = merge.indexOf(' ');
+      if (space <= 0 || space == merge.length() - 1 || merge.indexOf(' ', space + 1) >= 0) {
+        throw wrongMerge(rank, "two tokens and a space between expected");
+      }
+      if (!seen.add(merge)) {
+        throw wrongMerge(rank, "each pair once expected, found again");
+      }
+      String a = merge.substring(0, space);
+      String b = merge.substring(space + 1);
+      left[rank] = part(all, rank, a);
+      right[rank] = part(all, rank, b);
+      merged[rank] = part(all, rank, a + b);
+    }
+    return new Bpe(tokens, byteIds, left, right, merged);
+  }
+
+  private int part(Map<String, Integer> all, int rank, String token) {
+    Integer id = all.get(token);
+    if (id == null) {
+      throw wrongMerge(rank, "tokens of the vocabulary expected, " + quoted(token) + " found");
+    }
+    return id;
+  }
+
+  private ModelException wrong(String what, String token) {
+    return new ModelException("%s: token %s: %s".formatted(file, quoted(token), what));
+  }
+
+  private ModelException wrongMerge(int rank, String what) {
+    return new ModelException(
+        "%s: merge %d %s: %s".formatted(mergesFile, rank + 1, quoted(merges.get(rank)), what));
+  }
+
+  /** In quotes, on one line, not long. */
+  static String quoted(String text) {
+    String begin = text.length() > 40 ? text.substring(0, 40) + "…" : text;
+    var out = new StringBuilder("\"");
+    begin
+        .chars()
+        .forEach(
+            c -> {
+              if (Character.isISOControl(c)
+                  || Character.isSurrogate((char) c)
+                  || c == 0x2028
+                  || c == 0x2029) {
+                out.append("\\u%04x".formatted(c));
+              } else {
+                out.append((char) c);
+              }
+            });
+    return out.append('"').toString();
+  }
+}
