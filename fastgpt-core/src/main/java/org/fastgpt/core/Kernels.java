@@ -1,6 +1,8 @@
 package org.fastgpt.core;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Locale;
 
 /**
@@ -21,6 +23,9 @@ import java.util.Locale;
  * product fit vectors of 4, 8, 16 or 32 floats.
  */
 interface Kernels {
+
+  /** How weights are read: little-endian float32 at any address. */
+  ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   /** Number of accumulators of a <i>lanes</i> sum, and of positions in a block of keys. */
   int LANES = 32;

@@ -1,7 +1,5 @@
 package org.fastgpt.core;
 
-import static org.fastgpt.model.Model.FLOAT;
-
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 

@@ -3,7 +3,6 @@ package org.fastgpt.core;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.MAX;
-import static org.fastgpt.model.Model.FLOAT;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;

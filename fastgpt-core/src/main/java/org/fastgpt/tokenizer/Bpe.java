@@ -17,7 +17,7 @@ final class Bpe {
 
   /**
    * Pieces of more bytes go through the heap. On random letters the loop, quadratic but of small
-   * constant, is as fast as the heap up to 64 bytes (both 4 µs), and 8 times slower at 1024.
+   * constant, is as fast as the heap up to 64 bytes (both 4 µs), and 7 times slower at 1024.
    */
   static final int LONG_PIECE = 64;
 

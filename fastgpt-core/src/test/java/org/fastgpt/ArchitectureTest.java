@@ -1,0 +1,73 @@
+package org.fastgpt;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import org.junit.jupiter.api.Test;
+
+/** Who may know whom. Between the Maven modules, Maven itself sees to it. */
+class ArchitectureTest {
+
+  private static final JavaClasses CORE =
+      new ClassFileImporter()
+          .withImportOption(new ImportOption.DoNotIncludeTests())
+          .importPackages("org.fastgpt");
+
+  @Test
+  void kernelsKnowNoModel() {
+    classes()
+        .that()
+        .haveNameMatching(".*Kernels")
+        .should()
+        .onlyDependOnClassesThat()
+        .haveNameMatching("java\\..*|jdk\\.incubator\\.vector\\..*|.*Kernels|\\[F")
+        .check(CORE);
+  }
+
+  @Test
+  void onlyVectorKernelsKnowTheVectorApi() {
+    noClasses()
+        .that()
+        .doNotHaveSimpleName("VectorKernels")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("jdk.incubator.vector")
+        .check(CORE);
+  }
+
+  @Test
+  void theEngineKnowsNeitherTextNorCommandLine() {
+    noClasses()
+        .that()
+        .resideInAPackage("org.fastgpt.core")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("org.fastgpt.cli", "org.fastgpt.tokenizer", "picocli..")
+        .check(CORE);
+  }
+
+  @Test
+  void modelFilesAndTokenizerKnowNoEngine() {
+    noClasses()
+        .that()
+        .resideInAnyPackage("org.fastgpt.model", "org.fastgpt.tokenizer")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("org.fastgpt.core", "org.fastgpt.cli")
+        .check(CORE);
+  }
+
+  @Test
+  void nobodyKnowsTheCommandLine() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("org.fastgpt.cli")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("org.fastgpt.cli")
+        .check(CORE);
+  }
+}

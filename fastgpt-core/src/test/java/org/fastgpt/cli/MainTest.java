@@ -1,0 +1,240 @@
+package org.fastgpt.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.fastgpt.Fixtures;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class MainTest {
+
+  private static final String TURING =
+      "Alan Turing theorized that computers would one day become very powerful, but even he could"
+          + " not imagine";
+  private static final String TINY = Fixtures.TINY_SHAKESPEARE.toString();
+
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+  private String in = "";
+
+  /** The file is what fastGPT itself printed on the same weights; times and two words differ. */
+  @Test
+  void generatePrintsWhatFastGptPrints() throws IOException {
+    String expected =
+        Files.readString(Fixtures.DATA.resolve("golden/fastgpt/fastgpt-output.txt"))
+            .replace(" (currently slow)", "");
+    String actual = runMerged("-m", TINY, TURING, "-n", "20");
+    assertThat(withoutTimes(actual)).isEqualTo(withoutTimes(expected));
+    assertThat(actual).contains("   198    65   316    82    84   514    11   296   307   267");
+  }
+
+  private static List<String> withoutTimes(String text) {
+    return text.lines().map(line -> line.replaceFirst("Time: .*", "Time: ...")).toList();
+  }
+
+  @Test
+  void textGoesToStandardOutputAndAllElseToStandardError() {
+    assertThat(run("generate", "-m", TINY, TURING, "-n", "20")).isZero();
+    assertThat(out()).isEqualTo("\nbutsures, and in the bawds of the\nshis\n");
+    assertThat(err()).contains("Model parameters:", "n_vocab =  1024", "Output tokens:");
+  }
+
+  @Test
+  void quietPrintsOnlyTheText() {
+    assertThat(run("-m", TINY, "-q", TURING, "-n", "20")).isZero();
+    assertThat(out()).isEqualTo("\nbutsures, and in the bawds of the\nshis\n");
+    assertThat(err()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--no-cache", "--kernels=scalar", "--kernels=vector", "-t1", "-t2"})
+  void waysToRunDoNotChangeTheText(String option) {
+    assertThat(run("-m", TINY, "-q", TURING, "-n", "20", option)).isZero();
+    assertThat(out()).isEqualTo("\nbutsures, and in the bawds of the\nshis\n");
+  }
+
+  @Test
+  void promptComesFromAFileOrFromStandardInput(@TempDir Path folder) throws IOException {
+    Path file = Files.writeString(folder.resolve("prompt.txt"), TURING + "\n");
+    assertThat(run("-m", TINY, "-q", "-f", file.toString())).isZero();
+    in = TURING + "\n";
+    assertThat(run("-m", TINY, "-q")).isZero();
+    assertThat(run("-m", TINY, "-q", "-p", TURING)).isZero();
+    String text = "\nbutsures, and in the bawds of the\nshis\n";
+    assertThat(out()).isEqualTo(text + text + text);
+  }
+
+  @Test
+  void idsGoInAndOut() {
+    Map<String, Object> golden =
+        Fixtures.objects(Fixtures.golden("synthetic-awkward"), "greedy").getFirst();
+    String prompt = PromptOptions.join(Fixtures.ids(golden, "prompt_ids"));
+    assertThat(run("-m", "synthetic-awkward", "--ids", "-q", "-n", "16", prompt)).isZero();
+    assertThat(out()).isEqualTo(PromptOptions.join(Fixtures.ids(golden, "new_ids")) + "\n");
+  }
+
+  @Test
+  void jsonIsOneObject() throws IOException {
+    assertThat(run("-m", TINY, "--json", TURING, "-n", "20")).isZero();
+    Map<String, Object> json = JSON.std.mapFrom(out());
+    assertThat(json)
+        .containsEntry("model", "tiny-shakespeare")
+        .containsEntry("prompt", TURING)
+        .containsEntry("text", "\nbutsures, and in the bawds of the\nshis")
+        .containsEntry("stop", "length");
+    assertThat(Fixtures.ids(json, "new_ids")).hasSize(20).startsWith(198, 65, 316);
+    assertThat(err()).isEmpty();
+  }
+
+  @Test
+  void anEmptyPromptStartsFromEndOfText() {
+    assertThat(run("-m", TINY, "--json", "", "-n", "2")).isZero();
+    assertThat(out()).contains("\"prompt_ids\":[1023]");
+    run("-m", TINY, "", "-n", "2");
+    assertThat(err()).contains("The prompt is empty: starting from end-of-text.");
+  }
+
+  @Test
+  void generationMayFillTheContextAndSaysWhenItIsFull() {
+    String prompt = "5 ".repeat(250);
+    assertThat(run("-m", TINY, "--ids", "-n", "6", prompt)).isZero();
+    assertThat(out().split(" ")).hasSize(6);
+    assertThat(err()).doesNotContain("Stopped");
+    run("-m", TINY, "--ids", "-n", "7", prompt);
+    assertThat(err()).contains("Stopped: the context is full, n_ctx = 256.");
+    run("-m", TINY, "--json", "--ids", "-n", "-1", prompt);
+    assertThat(out()).contains("\"stop\":\"context_full\"");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '"',
+      value = {
+        "-m nowhere x | no model 'nowhere'",
+        "--ids 5,1024 | token 1024 is outside the vocabulary [0, 1024)",
+        "--ids five | 'five' is not a token id: ids are whole numbers, separated by spaces",
+        "-n -2 x | -n -2: a number of tokens expected, or -1",
+        "-n many x | Invalid value for option",
+        "-t -1 x | threads -1 is not in [0, 1024]",
+        "--kernels gpu x | kernels 'gpu' are unknown; there are: auto, scalar, vector",
+        "--engine torch x | engine 'torch' is unknown; on the class path: core",
+        "-f nowhere.txt | nowhere.txt: no such file",
+        "--frob x | Unknown option: '--frob'",
+        "-m synthetic-small x | the model has no vocabulary",
+        "info nowhere | no model 'nowhere'",
+        "decode 5000 | token 5000 is outside the vocabulary [0, 1024)",
+      })
+  void badInputIsOneLineAndExitCode2(String arguments, String message) {
+    var all = new ArrayList<>(Arrays.asList(arguments.split(" ")));
+    if (!arguments.startsWith("info") && !all.contains("-m")) {
+      all.addAll(List.of("-m", TINY));
+    }
+    if (!arguments.startsWith("info") && !arguments.startsWith("decode")) {
+      all.add("-q");
+    }
+    assertThat(run(all.toArray(String[]::new))).isEqualTo(2);
+    assertThat(err()).startsWith("fastgpt: ").contains(message).doesNotContain("\tat ");
+    assertThat(err().lines()).hasSize(1);
+    assertThat(out()).isEmpty();
+  }
+
+  @Test
+  void aPromptThatFillsTheContextIsRefused() {
+    assertThat(run("-m", TINY, "-q", "--ids", "5 ".repeat(256))).isEqualTo(2);
+    assertThat(err())
+        .isEqualTo(
+            "fastgpt: the prompt of 256 tokens leaves no room for a new one: n_ctx = 256; shorten"
+                + " it\n");
+  }
+
+  @Test
+  void withoutAModelTheEmbeddedOneRunsAndSaysSo(@TempDir Path home) {
+    String before = System.getProperty("fastgpt.home");
+    System.setProperty("fastgpt.home", home.toString());
+    try {
+      assertThat(run(TURING, "-n", "20")).isZero();
+    } finally {
+      if (before == null) {
+        System.clearProperty("fastgpt.home");
+      } else {
+        System.setProperty("fastgpt.home", before);
+      }
+    }
+    assertThat(out()).isEqualTo("\nbutsures, and in the bawds of the\nshis\n");
+    assertThat(err()).contains("No GPT-2 is installed in " + home, "The real GPT-2");
+  }
+
+  @Test
+  void encodeAndDecodeAreInverse() {
+    assertThat(run("encode", "-m", TINY, "Příliš žluťoučký kůň 😀")).isZero();
+    String ids = out().strip();
+    out.reset();
+    assertThat(run("decode", "-m", TINY, ids)).isZero();
+    assertThat(out()).isEqualTo("Příliš žluťoučký kůň 😀\n");
+  }
+
+  @Test
+  void endOfTextIsATokenOnlyWhereAskedFor() {
+    run("encode", "-m", TINY, "--special", "<|endoftext|>");
+    assertThat(out()).isEqualTo("1023\n");
+    out.reset();
+    run("encode", "-m", TINY, "<|endoftext|>");
+    assertThat(out().split(" ")).hasSizeGreaterThan(5);
+  }
+
+  @Test
+  void modelsAndInfoTellWhatIsThere() {
+    assertThat(run("models")).isZero();
+    assertThat(out()).contains("tiny-shakespeare");
+    assertThat(run("info", TINY)).isZero();
+    assertThat(out()).contains("957,184", "52 tensors, F32 3,828,736 bytes", "1024 tokens");
+  }
+
+  @Test
+  void helpEndsWithExamples() {
+    assertThat(run("--help")).isZero();
+    assertThat(out()).contains("Examples:").contains("fastgpt encode");
+  }
+
+  private int run(String... args) {
+    return Main.run(args, terminal(out, err));
+  }
+
+  /** Both streams as a terminal shows them. */
+  private String runMerged(String... args) {
+    assertThat(Main.run(args, terminal(out, out))).isZero();
+    return out();
+  }
+
+  private Terminal terminal(ByteArrayOutputStream first, ByteArrayOutputStream second) {
+    return new Terminal(
+        new ByteArrayInputStream(in.getBytes(StandardCharsets.UTF_8)),
+        new PrintStream(first, false, StandardCharsets.UTF_8),
+        new PrintStream(second, false, StandardCharsets.UTF_8),
+        false);
+  }
+
+  private String out() {
+    return out.toString(StandardCharsets.UTF_8).replace("\r\n", "\n");
+  }
+
+  private String err() {
+    return err.toString(StandardCharsets.UTF_8).replace("\r\n", "\n");
+  }
+}
