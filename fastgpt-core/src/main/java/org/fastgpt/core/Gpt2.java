@@ -36,6 +36,7 @@ final class Gpt2 implements Session {
   private final float[] heads; // attention's output, heads side by side [n_seq, n_embd]
   private final float[] hidden; // of the MLP [n_seq, n_inner]
   private float[] logits; // [1 or HEAD_ROWS, n_vocab]
+  private final float[][] lanes; // scratch of the kernels [worker][32]
   private final LinearSection linear = new LinearSection();
   private final HeadSection head = new HeadSection();
   private final AttentionSection attention;
@@ -56,6 +57,7 @@ final class Gpt2 implements Session {
     heads = new float[rows * nEmbd];
     hidden = new float[rows * config.nInner()];
     logits = new float[config.nVocab()];
+    lanes = new float[workers.count()][Kernels.LANES];
     attention = new AttentionSection(workers.count());
     cache = new KvCache(config);
   }
@@ -125,30 +127,31 @@ final class Gpt2 implements Session {
   /** x += c_proj(attention(c_attn(ln_1(x)))); x += c_proj(gelu(c_fc(ln_2(x)))). */
   private void block(int l, Block b, int rows) {
     layerNorm(b.ln1(), rows); // [n_seq, n_embd] -> [n_seq, n_embd]
-    see(l, "ln_1", norm, rows, nEmbd);
+    see(l, ".ln_1", norm, rows, nEmbd);
     linear(norm, b.cAttn(), qkv, rows); // [n_seq, n_embd] -> [n_seq, 3*n_embd]
-    see(l, "attn.c_attn", qkv, rows, 3 * nEmbd);
+    see(l, ".attn.c_attn", qkv, rows, 3 * nEmbd);
     attention(l, rows); // [n_seq, 3*n_embd] -> [n_seq, n_embd]
-    see(l, "attn.out", heads, rows, nEmbd);
+    see(l, ".attn.out", heads, rows, nEmbd);
     linear(heads, b.cProj(), norm, rows); // [n_seq, n_embd] -> [n_seq, n_embd]
-    see(l, "attn.c_proj", norm, rows, nEmbd);
+    see(l, ".attn.c_proj", norm, rows, nEmbd);
     kernels.add(x, norm, rows * nEmbd);
 
     layerNorm(b.ln2(), rows); // [n_seq, n_embd] -> [n_seq, n_embd]
-    see(l, "ln_2", norm, rows, nEmbd);
+    see(l, ".ln_2", norm, rows, nEmbd);
     linear(norm, b.cFc(), hidden, rows); // [n_seq, n_embd] -> [n_seq, n_inner]
-    see(l, "mlp.c_fc", hidden, rows, config.nInner());
+    see(l, ".mlp.c_fc", hidden, rows, config.nInner());
     kernels.gelu(hidden, 0, rows * config.nInner());
-    see(l, "mlp.gelu", hidden, rows, config.nInner());
+    see(l, ".mlp.gelu", hidden, rows, config.nInner());
     linear(hidden, b.mlpProj(), norm, rows); // [n_seq, n_inner] -> [n_seq, n_embd]
-    see(l, "mlp.c_proj", norm, rows, nEmbd);
+    see(l, ".mlp.c_proj", norm, rows, nEmbd);
     kernels.add(x, norm, rows * nEmbd);
-    see("h." + l, x, rows, nEmbd);
+    see(l, "", x, rows, nEmbd);
   }
 
   private void layerNorm(Norm n, int rows) {
     for (int t = 0; t < rows; t++) {
-      kernels.layerNorm(x, n.g(), n.b(), config.layerNormEpsilon(), norm, t * nEmbd, nEmbd);
+      kernels.layerNorm(
+          x, n.g(), n.b(), config.layerNormEpsilon(), norm, t * nEmbd, nEmbd, lanes[0]);
     }
   }
 
@@ -224,7 +227,7 @@ final class Gpt2 implements Session {
       int from = chunk * columns;
       int to = Math.min(from + columns, config.nVocab());
       kernels.linearTransposed(
-          heads, rows, nEmbd, weights.lmHead(), logits, config.nVocab(), from, to);
+          heads, rows, nEmbd, weights.lmHead(), logits, config.nVocab(), from, to, lanes[worker]);
     }
   }
 
@@ -252,7 +255,7 @@ final class Gpt2 implements Session {
         float[] page = cache.page(s / KvCache.PAGE);
         kernels.scores(qkv, q, page, cache.keys(layer, h), size, scale(layer), p, s);
       }
-      kernels.softmax(p, 0, n);
+      kernels.softmax(p, 0, n, lanes[worker]);
       Arrays.fill(heads, out, out + size, 0);
       for (int s = 0; s < n; s += KvCache.PAGE) {
         float[] page = cache.page(s / KvCache.PAGE);
@@ -296,7 +299,7 @@ final class Gpt2 implements Session {
 
   private void see(int layer, String part, float[] values, int rows, int width) {
     if (probe != null) {
-      see("h." + layer + "." + part, values, rows, width);
+      see("h." + layer + part, values, rows, width);
     }
   }
 

@@ -20,7 +20,8 @@ import java.util.Locale;
  * </ul>
  *
  * A chain runs in parallel across outputs (vector lanes and threads lie there), the lanes of a dot
- * product fit vectors of 4, 8, 16 or 32 floats.
+ * product fit vectors of 4, 8, 16 or 32 floats. The accumulators of a lanes sum are scratch memory
+ * of the caller, {@code lanes [32]}: nothing is allocated here.
  */
 interface Kernels {
 
@@ -54,14 +55,23 @@ interface Kernels {
    * [rows, in]; w [out, in]; y [rows, out]}.
    */
   void linearTransposed(
-      float[] x, int rows, int in, MemorySegment w, float[] y, int out, int from, int to);
+      float[] x,
+      int rows,
+      int in,
+      MemorySegment w,
+      float[] y,
+      int out,
+      int from,
+      int to,
+      float[] lanes);
 
   /**
    * Normalises one row to mean 0, variance 1, then scales and shifts: y = fma((x - mean) * rstd, g,
    * b), rstd = 1 / sqrt(variance + eps). {@code x, y [n] at offset at; g, b [n]}. Biased variance,
    * two passes, lanes sums. As {@code norm} in openai/gpt-2 src/model.py.
    */
-  void layerNorm(float[] x, float[] g, float[] b, float eps, float[] y, int at, int n);
+  void layerNorm(
+      float[] x, float[] g, float[] b, float eps, float[] y, int at, int n, float[] lanes);
 
   /**
    * GPT-2's GELU in place: 0.5 x (1 + tanh(u)), u = sqrt(2/pi) (x + 0.044715 x³), computed as the
@@ -70,7 +80,7 @@ interface Kernels {
   void gelu(float[] x, int at, int n);
 
   /** exp(x - max) / sum, in place; the sum in lanes. {@code x [n] at offset at}, n at least 1. */
-  void softmax(float[] x, int at, int n);
+  void softmax(float[] x, int at, int n, float[] lanes);
 
   /**
    * Attention scores of one query against a block of 32 keys: scores[s] = scale * (q · k_s), chains

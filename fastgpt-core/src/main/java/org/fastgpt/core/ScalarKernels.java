@@ -36,8 +36,15 @@ final class ScalarKernels implements Kernels {
 
   @Override
   public void linearTransposed(
-      float[] x, int rows, int in, MemorySegment w, float[] y, int out, int from, int to) {
-    float[] lanes = new float[LANES];
+      float[] x,
+      int rows,
+      int in,
+      MemorySegment w,
+      float[] y,
+      int out,
+      int from,
+      int to,
+      float[] lanes) {
     for (int o = from; o < to; o++) {
       for (int t = 0; t < rows; t++) {
         Arrays.fill(lanes, 0);
@@ -51,8 +58,9 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
-  public void layerNorm(float[] x, float[] g, float[] b, float eps, float[] y, int at, int n) {
-    float[] lanes = new float[LANES];
+  public void layerNorm(
+      float[] x, float[] g, float[] b, float eps, float[] y, int at, int n, float[] lanes) {
+    Arrays.fill(lanes, 0);
     for (int i = 0; i < n; i++) {
       lanes[i % LANES] += x[at + i];
     }
@@ -76,12 +84,12 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
-  public void softmax(float[] x, int at, int n) {
+  public void softmax(float[] x, int at, int n, float[] lanes) {
     float max = x[at];
     for (int i = 1; i < n; i++) {
       max = Math.max(max, x[at + i]);
     }
-    float[] lanes = new float[LANES];
+    Arrays.fill(lanes, 0);
     for (int i = 0; i < n; i++) {
       x[at + i] = exp(x[at + i] - max);
       lanes[i % LANES] += x[at + i];

@@ -192,8 +192,15 @@ final class VectorKernels implements Kernels {
 
   @Override
   public void linearTransposed(
-      float[] x, int rows, int in, MemorySegment w, float[] y, int out, int from, int to) {
-    float[] lanes = new float[LANES];
+      float[] x,
+      int rows,
+      int in,
+      MemorySegment w,
+      float[] y,
+      int out,
+      int from,
+      int to,
+      float[] lanes) {
     for (int o = from; o < to; o++) {
       for (int t = 0; t < rows; t++) {
         y[t * out + o] = dot(x, t * in, w, (long) o * in, in, lanes);
@@ -268,8 +275,8 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
-  public void layerNorm(float[] x, float[] g, float[] b, float eps, float[] y, int at, int n) {
-    float[] lanes = new float[LANES];
+  public void layerNorm(
+      float[] x, float[] g, float[] b, float eps, float[] y, int at, int n, float[] lanes) {
     int whole = n / LANES * LANES;
     for (int c = 0; c < LANES; c += W) {
       FloatVector sum = FloatVector.zero(S);
@@ -326,10 +333,9 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
-  public void softmax(float[] x, int at, int n) {
+  public void softmax(float[] x, int at, int n, float[] lanes) {
     float max = max(x, at, n);
     int whole = n / LANES * LANES;
-    float[] lanes = new float[LANES];
     for (int c = 0; c < LANES; c += W) {
       FloatVector sum = FloatVector.zero(S);
       for (int i = c; i < whole; i += LANES) {

@@ -51,7 +51,7 @@ class KernelsTest {
     for (int rows : new int[] {1, 2, 8}) {
       float[] x = values(rows * in);
       MemorySegment w = segment(13 * in);
-      sameBits(rows * 13, (k, y) -> k.linearTransposed(x, rows, in, w, y, 13, 2, 11));
+      sameBits(rows * 13, (k, y) -> k.linearTransposed(x, rows, in, w, y, 13, 2, 11, lanes()));
     }
   }
 
@@ -61,9 +61,9 @@ class KernelsTest {
     float[] x = values(OFFSET + n + OFFSET);
     float[] g = values(n);
     float[] b = values(n);
-    sameBits(OFFSET + n + OFFSET, (k, y) -> k.layerNorm(x, g, b, 1e-5f, y, OFFSET, n));
+    sameBits(OFFSET + n + OFFSET, (k, y) -> k.layerNorm(x, g, b, 1e-5f, y, OFFSET, n, lanes()));
     inPlaceSameBits(x, (k, y) -> k.gelu(y, OFFSET, n));
-    inPlaceSameBits(x, (k, y) -> k.softmax(y, OFFSET, n));
+    inPlaceSameBits(x, (k, y) -> k.softmax(y, OFFSET, n, lanes()));
     inPlaceSameBits(x, (k, y) -> k.add(y, b, n));
   }
 
@@ -114,7 +114,7 @@ class KernelsTest {
     inPlaceSameBits(many, (k, y) -> k.gelu(y, OFFSET, many.length - OFFSET));
     for (int from = 0; from < x.length; from++) {
       float[] row = Arrays.copyOfRange(many, from, from + 40);
-      inPlaceSameBits(row, (k, y) -> k.softmax(y, 0, 40));
+      inPlaceSameBits(row, (k, y) -> k.softmax(y, 0, 40, lanes()));
     }
   }
 
@@ -158,6 +158,13 @@ class KernelsTest {
       bits[i] = Float.floatToIntBits(x[i]);
     }
     return bits;
+  }
+
+  /** Scratch memory, with what an earlier call has left in it. */
+  private static float[] lanes() {
+    float[] lanes = new float[Kernels.LANES];
+    Arrays.fill(lanes, SENTINEL);
+    return lanes;
   }
 
   private float[] values(int n) {
