@@ -1,0 +1,100 @@
+package org.fastgpt.djl;
+
+import java.io.IOException;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.fastgpt.Engine;
+import org.fastgpt.EngineOptions;
+import org.fastgpt.EngineProvider;
+import org.fastgpt.model.Model;
+import org.fastgpt.model.ModelException;
+
+/**
+ * HuggingFace's GPT-2, run by DJL's PyTorch engine. The setting {@code archive} says what is run:
+ *
+ * <ul>
+ *   <li>{@code trace}: {@code traced.pt} of the model folder, which HuggingFace's own class made
+ *       (by {@code data/scripts/trace.py}); shows no activations
+ *   <li>{@code java}: HuggingFace's modules and operations, written as a TorchScript archive from
+ *       the model's weights, once: to {@code torchscript.pt} beside the model, or to {@code
+ *       ~/.cache/fastgpt} where that cannot be written
+ *   <li>{@code auto}, the default: the trace where there is one
+ * </ul>
+ */
+public final class DjlProvider implements EngineProvider {
+
+  @Override
+  public String name() {
+    return "djl";
+  }
+
+  /**
+   * @throws IllegalArgumentException {@code archive} has another value
+   * @throws ModelException PyTorch or the archive cannot be loaded, or there is no trace
+   */
+  @Override
+  public Engine open(Model model, EngineOptions options) {
+    String archive = options.settings().getOrDefault("archive", "auto");
+    Path trace = model.path().resolve("traced.pt");
+    boolean traced =
+        switch (archive) {
+          case "trace" -> true;
+          case "java" -> false;
+          case "auto" -> Files.isRegularFile(trace);
+          default ->
+              throw new IllegalArgumentException(
+                  "archive '" + archive + "' is unknown; there are: trace, java, auto");
+        };
+    if (traced && !Files.isRegularFile(trace)) {
+      throw new ModelException(
+          trace + " is missing. To make it: python data/scripts/trace.py " + model.path());
+    }
+    PyTorch.start();
+    return DjlEngine.load(traced ? trace : written(model), model, traced, options.threads());
+  }
+
+  /** The archive of the model's weights, found or written. */
+  private static Path written(Model model) {
+    var archive = new ScriptArchive(model);
+    var problems = new ArrayList<String>();
+    for (Path file : places(model, archive)) {
+      try {
+        if (!archive.isIn(file)) {
+          Files.createDirectories(file.getParent());
+          System.err.printf(
+              "djl: writing %s, once (%d MB)%n", file, archive.byteSize() / 1_000_000);
+          archive.writeTo(file);
+        }
+        return file;
+      } catch (IOException e) {
+        problems.add(e.toString());
+      }
+    }
+    throw new ModelException("no place for the TorchScript archive: " + problems);
+  }
+
+  /** Beside the model, if it lies where files can be written at all, not in a jar; else at home. */
+  private static List<Path> places(Model model, ScriptArchive archive) {
+    Path path = model.path().toAbsolutePath();
+    var places = new ArrayList<Path>();
+    if (path.getFileSystem().equals(FileSystems.getDefault())) {
+      places.add(
+          Files.isDirectory(path)
+              ? path.resolve("torchscript.pt")
+              : path.resolveSibling(path.getFileName() + ".torchscript.pt"));
+    }
+    String file = "%s-%08x.pt".formatted(model.name(), archive.fingerprint());
+    places.add(home().resolve("torchscript").resolve(file));
+    return places;
+  }
+
+  private static Path home() {
+    String home = System.getenv("FASTGPT_HOME");
+    return home != null
+        ? Path.of(home)
+        : Path.of(System.getProperty("user.home"), ".cache", "fastgpt");
+  }
+}
