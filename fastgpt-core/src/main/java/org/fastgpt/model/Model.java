@@ -1,34 +1,43 @@
 package org.fastgpt.model;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import org.fastgpt.GptConfig;
 import org.fastgpt.tokenizer.Tokenizer;
 
-/** A model folder, opened: configuration, tensors, vocabulary. Close it after its engines. */
+/**
+ * A model folder, opened: configuration, tensors, vocabulary. Close it after its engines. The files
+ * are mapped, not read: they must stay as they are while the model is open.
+ */
 public final class Model implements AutoCloseable {
 
   /** How the weights are to be read: little-endian float32 at any address. */
   public static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+  private static final ValueLayout.OfShort HALF =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt BITS =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
   private final Path path;
   private final GptConfig config;
   private final Map<String, StoredTensor> tensors;
   private final Arena arena;
+  private final Map<String, MemorySegment> widened = new ConcurrentHashMap<>();
 
   private Model(Path path, GptConfig config, Map<String, StoredTensor> tensors, Arena arena) {
     this.path = path;
     this.config = config;
-    this.tensors = tensors;
+    this.tensors = Collections.unmodifiableMap(tensors); // keeps its order
     this.arena = arena;
   }
 
@@ -39,14 +48,20 @@ public final class Model implements AutoCloseable {
    */
   @SuppressWarnings("MustBeClosedChecker") // close() closes it
   public static Model open(Path path) {
+    if (!Files.isDirectory(path)) {
+      throw new ModelException(
+          path
+              + ": a model folder expected, "
+              + (Files.exists(path) ? "a file" : "nothing")
+              + " found");
+    }
+    GptConfig config = ConfigJson.read(path.resolve(HuggingFace.CONFIG));
     Arena arena = Arena.ofShared();
     try {
-      GptConfig config = ConfigJson.read(path.resolve("config.json"));
-      return new Model(
-          path, config, Safetensors.map(path.resolve("model.safetensors"), arena), arena);
-    } catch (IOException e) {
+      return new Model(path, config, HuggingFace.tensors(path, config, arena), arena);
+    } catch (RuntimeException e) {
       arena.close();
-      throw new UncheckedIOException(e);
+      throw e;
     }
   }
 
@@ -56,7 +71,8 @@ public final class Model implements AutoCloseable {
 
   /** The folder's name. */
   public String name() {
-    return path.getFileName().toString();
+    Path last = path.toAbsolutePath().normalize().getFileName();
+    return last == null ? path.toString() : last.toString();
   }
 
   public GptConfig config() {
@@ -68,20 +84,55 @@ public final class Model implements AutoCloseable {
     return tensors;
   }
 
-  /** The tensor as little-endian float32: in place if stored so, else a widened copy. */
+  /**
+   * The tensor as little-endian float32, row-major: in place if it is stored so, else a copy made
+   * at the first call.
+   *
+   * @throws IllegalArgumentException the model has no tensor of that name
+   */
   public MemorySegment floats(String name) {
-    return tensors.get(name).data();
+    StoredTensor tensor = tensors.get(name);
+    if (tensor == null) {
+      throw new IllegalArgumentException(name + ": no such tensor in " + path);
+    }
+    return tensor.dtype() == StoredTensor.DType.F32
+        ? tensor.data()
+        : widened.computeIfAbsent(name, _ -> widen(tensor));
   }
 
-  /** The vocabulary, if the folder has one. */
+  private MemorySegment widen(StoredTensor tensor) {
+    MemorySegment half = tensor.data();
+    long n = half.byteSize() / 2;
+    MemorySegment floats = arena.allocate(4 * n, 64);
+    if (tensor.dtype() == StoredTensor.DType.F16) {
+      for (long i = 0; i < n; i++) {
+        floats.set(FLOAT, 4 * i, Float.float16ToFloat(half.get(HALF, 2 * i)));
+      }
+    } else { // BF16: the upper half of a float32
+      for (long i = 0; i < n; i++) {
+        floats.set(BITS, 4 * i, half.get(HALF, 2 * i) << 16);
+      }
+    }
+    return floats.asReadOnly();
+  }
+
+  /**
+   * The vocabulary, if the folder has one. That of a synthetic checkpoint of GPT-2's own sizes is
+   * GPT-2's, if one that is installed has it.
+   */
   public Optional<Tokenizer> tokenizer() {
-    return Files.exists(path.resolve("vocab.json"))
-        ? Optional.of(Tokenizer.load(path))
+    if (Models.hasVocabulary(path)) {
+      return Optional.of(Tokenizer.load(path));
+    }
+    return config.nVocab() == 50257 && Synthetic.isOne(path)
+        ? Models.gpt2Vocabulary().map(Tokenizer::load)
         : Optional.empty();
   }
 
   @Override
   public void close() {
-    arena.close();
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
   }
 }

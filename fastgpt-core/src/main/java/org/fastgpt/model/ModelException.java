@@ -6,12 +6,19 @@ package org.fastgpt.model;
  */
 public final class ModelException extends RuntimeException {
   private static final long serialVersionUID = 1L;
+  private static final int LONGEST = 1000;
 
   public ModelException(String message) {
-    super(message);
+    super(oneLine(message));
   }
 
   public ModelException(String message, Throwable cause) {
-    super(message, cause);
+    super(oneLine(message), cause);
+  }
+
+  /** Names in a file may hold line ends and a terminal's control characters: none gets through. */
+  private static String oneLine(String message) {
+    String start = message.length() <= LONGEST ? message : message.substring(0, LONGEST) + "...";
+    return start.replaceAll("[\\p{Cc}\\p{Cf}\\u2028\\u2029]+", "?");
   }
 }

@@ -12,11 +12,22 @@ import java.util.List;
  */
 public record StoredTensor(String name, DType dtype, List<Integer> shape, MemorySegment data) {
 
-  /** How an element is stored. */
+  /** How an element is stored, by the names that safetensors has for it. */
   public enum DType {
     F32(4),
     F16(2),
-    BF16(2);
+    BF16(2),
+    // No weights: a file may have them in buffers that nothing reads.
+    F64(8),
+    I64(8),
+    U64(8),
+    I32(4),
+    U32(4),
+    I16(2),
+    U16(2),
+    I8(1),
+    U8(1),
+    BOOL(1);
 
     private final int bytes;
 

@@ -1,0 +1,99 @@
+package org.fastgpt.model;
+
+import java.io.StringReader;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import org.fastgpt.GptConfig;
+import org.fastgpt.model.GptTensors.Found;
+
+/**
+ * Reads a folder in HuggingFace's layout: config.json, and model.safetensors or, for a model in
+ * several files (shards), model.safetensors.index.json, which says in which file each tensor is.
+ */
+final class HuggingFace {
+  static final String CONFIG = "config.json";
+  static final String SINGLE = "model.safetensors";
+  static final String INDEX = "model.safetensors.index.json";
+  private static final long MAX_INDEX_BYTES = 16 << 20;
+
+  private HuggingFace() {}
+
+  /** The tensors by name without "transformer.", checked against {@code config}. */
+  static Map<String, StoredTensor> tensors(Path folder, GptConfig config, Arena arena) {
+    // As transformers does: one file, if it is there, before several.
+    if (isThere(folder.resolve(SINGLE))) {
+      return GptTensors.select(config, single(folder.resolve(SINGLE), arena), SINGLE);
+    }
+    if (isThere(folder.resolve(INDEX))) {
+      return GptTensors.select(config, sharded(folder.resolve(INDEX), arena), INDEX);
+    }
+    throw new ModelException(folder + ": " + SINGLE + " or " + INDEX + " expected, neither found");
+  }
+
+  /** A broken link is there: it gets its error when it is read. */
+  private static boolean isThere(Path file) {
+    return Files.exists(file) || Files.isSymbolicLink(file);
+  }
+
+  private static Map<String, Found> single(Path file, Arena arena) {
+    var found = new LinkedHashMap<String, Found>();
+    Safetensors.read(file, arena).forEach((name, tensor) -> add(found, tensor, file));
+    return found;
+  }
+
+  private static Map<String, Found> sharded(Path index, Arena arena) {
+    var text = new StringReader(ModelFile.text(index, MAX_INDEX_BYTES));
+    if (!(Json.object(text, index).get("weight_map") instanceof Map<?, ?> weightMap)) {
+      throw new ModelException(index + ": an object weight_map expected, none found");
+    }
+    var found = new LinkedHashMap<String, Found>();
+    for (Object shard : new LinkedHashSet<Object>(weightMap.values())) {
+      Path file = shard(index, shard);
+      Safetensors.read(file, arena)
+          .forEach(
+              (name, tensor) -> {
+                if (!shard.equals(weightMap.get(name))) {
+                  throw new ModelException(
+                      file + ": has " + name + ", which " + INDEX + " does not say");
+                }
+                add(found, tensor, file);
+              });
+    }
+    for (Object name : weightMap.keySet()) {
+      if (!found.containsKey(withoutPrefix((String) name))) {
+        throw new ModelException(
+            name + ": not found in " + weightMap.get(name) + ", where " + INDEX + " says it is");
+      }
+    }
+    return found;
+  }
+
+  /** A file of the folder itself: the index must not lead anywhere else. */
+  private static Path shard(Path index, Object name) {
+    if (name instanceof String s && s.matches("[A-Za-z0-9_][A-Za-z0-9._-]*\\.safetensors")) {
+      return index.resolveSibling(s);
+    }
+    throw new ModelException(
+        index
+            + ": weight_map: the name of a .safetensors file in this folder expected, "
+            + Json.show(name)
+            + " found");
+  }
+
+  private static void add(Map<String, Found> found, StoredTensor tensor, Path file) {
+    String name = withoutPrefix(tensor.name());
+    var renamed = new StoredTensor(name, tensor.dtype(), tensor.shape(), tensor.data());
+    if (found.put(name, new Found(renamed, file.getFileName().toString())) != null) {
+      throw new ModelException(
+          file + ": " + name + " is there twice, with and without transformer.");
+    }
+  }
+
+  private static String withoutPrefix(String name) {
+    return name.startsWith("transformer.") ? name.substring("transformer.".length()) : name;
+  }
+}
