@@ -18,7 +18,9 @@ import ai.djl.translate.TranslateException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.fastgpt.Engine;
 import org.fastgpt.GptConfig;
@@ -49,7 +51,7 @@ public final class DjlEngine implements Engine {
   private final boolean traced;
   private final int threads;
   private final ZooModel<NDList, CausalLMOutput> module;
-  private final ParameterStore parameters;
+  private final ParameterStore parameterStore;
 
   private DjlEngine(Path file, GptConfig config, boolean traced, int threads)
       throws IOException, ModelNotFoundException, MalformedModelException {
@@ -66,7 +68,7 @@ public final class DjlEngine implements Engine {
             .optTranslator(new Gpt2Translator(config, Wanted.ALL_LOGITS.method))
             .build()
             .loadModel();
-    this.parameters = new ParameterStore(module.getNDManager(), false);
+    this.parameterStore = new ParameterStore(module.getNDManager(), false);
   }
 
   /**
@@ -98,16 +100,29 @@ public final class DjlEngine implements Engine {
 
   /** Compares all vectors, biases and layer norms, of the module with those of the model. */
   private void checkWeights(Path file, Model model) {
+    parameters()
+        .forEach(
+            (name, found) -> {
+              if (found.getShape().dimension() == 1 && !isOf(model, name, found)) {
+                throw new ModelException(
+                    file + ": " + name + " is not that of the model. Made from other weights?");
+              }
+            });
+  }
+
+  private static boolean isOf(Model model, String name, NDArray found) {
+    return model.tensors().containsKey(name)
+        && Arrays.equals(found.toFloatArray(), model.floats(name).toArray(Model.FLOAT));
+  }
+
+  /** The module's parameters by the model's names, as they lie in PyTorch; owned by the engine. */
+  Map<String, NDArray> parameters() {
+    var arrays = new LinkedHashMap<String, NDArray>();
     for (var parameter : module.getBlock().getParameters()) {
-      NDArray found = parameter.getValue().getArray();
       String name = parameter.getKey().replaceFirst("^.*transformer\\.", "");
-      if (found.getShape().dimension() == 1
-          && !(model.tensors().containsKey(name)
-              && Arrays.equals(found.toFloatArray(), model.floats(name).toArray(Model.FLOAT)))) {
-        throw new ModelException(
-            file + ": " + name + " is not that of the model. Made from other weights?");
-      }
+      arrays.put(name, parameter.getValue().getArray());
     }
+    return arrays;
   }
 
   /** {@code djl-trace} or {@code djl-archive}. */
@@ -144,7 +159,7 @@ public final class DjlEngine implements Engine {
     PyTorch.setThreads(threads);
     String method = (traced ? Wanted.ALL_LOGITS : wanted).method;
     NDList moduleInput = Gpt2Translator.moduleInput(config, input, method);
-    return module.getBlock().forward(parameters, moduleInput, false);
+    return module.getBlock().forward(parameterStore, moduleInput, false);
   }
 
   /**

@@ -11,6 +11,7 @@ import org.fastgpt.EngineOptions;
 import org.fastgpt.EngineProvider;
 import org.fastgpt.model.Model;
 import org.fastgpt.model.ModelException;
+import org.fastgpt.model.Models;
 
 /**
  * HuggingFace's GPT-2, run by DJL's PyTorch engine. The setting {@code archive} says what is run:
@@ -87,14 +88,7 @@ public final class DjlProvider implements EngineProvider {
               : path.resolveSibling(path.getFileName() + ".torchscript.pt"));
     }
     String file = "%s-%08x.pt".formatted(model.name(), archive.fingerprint());
-    places.add(home().resolve("torchscript").resolve(file));
+    places.add(Models.home().resolve("torchscript").resolve(file));
     return places;
-  }
-
-  private static Path home() {
-    String home = System.getenv("FASTGPT_HOME");
-    return home != null
-        ? Path.of(home)
-        : Path.of(System.getProperty("user.home"), ".cache", "fastgpt");
   }
 }
