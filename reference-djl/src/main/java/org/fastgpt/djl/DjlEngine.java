@@ -78,24 +78,27 @@ public final class DjlEngine implements Engine {
    * @throws ModelException it is damaged, or was made from another model
    */
   static DjlEngine load(Path file, Model model, boolean traced, int threads) {
-    DjlEngine engine = null;
+    DjlEngine engine;
     try {
       engine = new DjlEngine(file, model.config(), traced, threads);
-      engine.checkWeights(file, model);
-      try (Session session = engine.newSession()) {
-        session.forward(0);
-      }
-      return engine;
-    } catch (IOException
-        | ModelNotFoundException
-        | MalformedModelException
-        | EngineException
-        | IllegalArgumentException e) {
-      if (engine != null) {
-        engine.close();
-      }
-      throw new ModelException(file + ": PyTorch cannot run it: " + PyTorch.reason(e), e);
+    } catch (IOException | ModelNotFoundException | MalformedModelException | EngineException e) {
+      throw unusable(file, e);
     }
+    try (Session session = engine.newSession()) {
+      engine.checkWeights(file, model);
+      session.forward(0);
+      return engine;
+    } catch (ModelException e) {
+      engine.close();
+      throw e;
+    } catch (RuntimeException e) { // whatever a module of other inputs or outputs leads to
+      engine.close();
+      throw unusable(file, e);
+    }
+  }
+
+  private static ModelException unusable(Path file, Exception e) {
+    return new ModelException(file + ": PyTorch cannot run it: " + PyTorch.reason(e), e);
   }
 
   /** Compares all vectors, biases and layer norms, of the module with those of the model. */

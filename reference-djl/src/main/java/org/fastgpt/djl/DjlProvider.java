@@ -26,6 +26,7 @@ import org.fastgpt.model.Models;
  * </ul>
  */
 public final class DjlProvider implements EngineProvider {
+  private static final long NOTICEABLE_BYTES = 100_000_000; // a fifth of a second or more
 
   @Override
   public String name() {
@@ -57,24 +58,37 @@ public final class DjlProvider implements EngineProvider {
     return DjlEngine.load(traced ? trace : written(model), model, traced, options.threads());
   }
 
-  /** The archive of the model's weights, found or written. */
+  /**
+   * The archive of the model's weights: where it is already, else in the first place that takes it.
+   */
   private static Path written(Model model) {
     var archive = new ScriptArchive(model);
+    List<Path> places = places(model, archive);
+    return places.stream()
+        .filter(archive::isIn)
+        .findFirst()
+        .orElseGet(() -> write(archive, places));
+  }
+
+  private static Path write(ScriptArchive archive, List<Path> places) {
     var problems = new ArrayList<String>();
-    for (Path file : places(model, archive)) {
+    for (Path file : places) {
       try {
-        if (!archive.isIn(file)) {
-          Files.createDirectories(file.getParent());
-          System.err.printf(
-              "djl: writing %s, once (%d MB)%n", file, archive.byteSize() / 1_000_000);
-          archive.writeTo(file);
-        }
+        Files.createDirectories(file.getParent());
+        announce(file, archive.byteSize());
+        archive.writeTo(file);
         return file;
       } catch (IOException e) {
         problems.add(e.toString());
       }
     }
     throw new ModelException("no place for the TorchScript archive: " + problems);
+  }
+
+  private static void announce(Path file, long size) {
+    if (size > NOTICEABLE_BYTES) {
+      System.err.printf("djl: writing %s, once (%d MB)%n", file, size / 1_000_000);
+    }
   }
 
   /** Beside the model, if it lies where files can be written at all, not in a jar; else at home. */

@@ -25,8 +25,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The archive that stands in for a trace: what is in it, when it is written, what it obeys. */
 class ScriptArchiveTest {
-  // Between two models that are the same function, logits of up to 20. Measured: MEASURED.
-  private static final float SAME_BOUND = 1e-4f;
+  // Between two models that are one function but for the sign. Measured: 3.8e-6.
+  private static final float SAME_BOUND = 4e-5f;
 
   private static final int[] IDS = {858, 25, 198, 1000, 7, 7};
 
@@ -156,12 +156,9 @@ class ScriptArchiveTest {
     }
     edited.write(folder);
     float[] after = logits();
-    float w = 0;
     for (int v = 0; v < after.length; v++) {
-      w = Math.max(w, Math.abs(after[v] + before[v]));
       after[v] = -after[v];
     }
-    System.out.println("WORST same " + w);
     assertThat(after).containsExactly(before, within(SAME_BOUND));
   }
 
