@@ -228,12 +228,13 @@ public final class DjlEngine implements Engine {
   }
 
   /**
-   * What DJL's {@link TextGenerator} makes of the prompt with this module.
+   * What DJL's {@link TextGenerator} makes of the prompt with this module. Its beam search
+   * multiplies probabilities as floats: after one or two hundred tokens all beams are at 0.
    *
    * @param search {@code greedy}, {@code beam} or {@code contrastive}; the last needs hidden
    *     states, which a trace does not show
    * @param settings number of beams, k, alpha; the lengths and special ids in it are overwritten
-   * @return the new ids of each beam, the best first; {@code newTokens} each, whatever they are: an
+   * @return the new ids of each beam, in no order; {@code newTokens} each, whatever they are: an
    *     end of text does not end the search
    * @throws IllegalArgumentException as {@link Session#forward(int...)}, or contrastive on a trace
    * @throws IllegalStateException prompt and new tokens are more than n_ctx
@@ -257,7 +258,8 @@ public final class DjlEngine implements Engine {
       NDArray all =
           new TextGenerator(predictor, search, settings)
               .generate(manager.create(ids).expandDims(0)); // [1, n] -> [beams, n + new]
-      return rows(all.get(":, {}:", prompt.length));
+      // Beam and contrastive search make two tokens at least.
+      return rows(all.get(":, {}:{}", prompt.length, prompt.length + newTokens));
     } catch (TranslateException e) {
       throw new IllegalStateException(
           "DJL's " + search + " search failed: " + PyTorch.reason(e), e);

@@ -1,7 +1,6 @@
 package org.fastgpt.djl;
 
 import java.io.IOException;
-import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,8 +19,9 @@ import org.fastgpt.model.Models;
  *   <li>{@code trace}: {@code traced.pt} of the model folder, which HuggingFace's own class made
  *       (by {@code data/scripts/trace.py}); shows no activations
  *   <li>{@code java}: HuggingFace's modules and operations, written as a TorchScript archive from
- *       the model's weights, once: to {@code torchscript.pt} beside the model, or to {@code
- *       ~/.cache/fastgpt} where that cannot be written
+ *       the model's weights, once: to {@code torchscript.pt} beside the model, or to {@link
+ *       Models#home} where that cannot be written, and for the embedded model. Found again, it is
+ *       compared with the weights, each time
  *   <li>{@code auto}, the default: the trace where there is one
  * </ul>
  */
@@ -91,11 +91,13 @@ public final class DjlProvider implements EngineProvider {
     }
   }
 
-  /** Beside the model, if it lies where files can be written at all, not in a jar; else at home. */
+  /**
+   * Beside the model, if that is no part of this program, where it may lie in a jar; then at home.
+   */
   private static List<Path> places(Model model, ScriptArchive archive) {
     Path path = model.path().toAbsolutePath();
     var places = new ArrayList<Path>();
-    if (path.getFileSystem().equals(FileSystems.getDefault())) {
+    if (!path.equals(Models.embedded().toAbsolutePath())) {
       places.add(
           Files.isDirectory(path)
               ? path.resolve("torchscript.pt")

@@ -222,6 +222,8 @@ class DjlEngineTest {
     Golden.Greedy g = GREEDY.getFirst();
     assertThat(engine.search("beam", one, g.promptIds(), 30))
         .containsExactly(Arrays.copyOf(g.newIds(), 30));
+    assertThat(engine.search("beam", one, g.promptIds(), 1))
+        .containsExactly(Arrays.copyOf(g.newIds(), 1));
   }
 
   /** In which order DJL leaves its beams is not defined: it takes the best four unsorted. */
@@ -237,6 +239,12 @@ class DjlEngineTest {
           .hasSize(4)
           .containsAll(best);
     }
+  }
+
+  @Test
+  void refusesASearchThatDjlDoesNotHave() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> engine.search("best", new SearchConfig(), new int[] {1}, 1));
   }
 
   @Test

@@ -19,6 +19,7 @@ import org.fastgpt.EngineOptions;
 import org.fastgpt.Session;
 import org.fastgpt.model.Model;
 import org.fastgpt.model.ModelException;
+import org.fastgpt.model.Models;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -102,19 +103,31 @@ class ScriptArchiveTest {
 
   @Test
   void goesHomeWhereTheModelsFolderCannotBeWritten(@TempDir Path home) throws IOException {
-    String before = System.getProperty("fastgpt.home");
+    Files.createDirectory(archive()); // a folder is in the way
+    assertThat(writtenAtHome(home, folder)).hasSize(1).allMatch(name -> name.endsWith(".pt"));
+    try (Stream<Path> files = Files.list(folder)) {
+      assertThat(files).hasSize(3);
+    }
+  }
+
+  @Test
+  void goesHomeForTheEmbeddedModel(@TempDir Path home) throws IOException {
+    assertThat(writtenAtHome(home, Models.embedded()))
+        .singleElement()
+        .asString()
+        .startsWith("tiny-shakespeare-");
+  }
+
+  private static List<String> writtenAtHome(Path home, Path path) throws IOException {
+    String before = System.getProperty("fastgpt.home", "");
     System.setProperty("fastgpt.home", home.toString());
-    try {
-      Files.createDirectory(archive()); // a folder is in the way
-      logits();
-      try (Stream<Path> files = Files.list(home.resolve("torchscript"))) {
-        assertThat(files.map(f -> f.getFileName().toString()))
-            .singleElement()
-            .asString()
-            .endsWith(".pt");
-      }
+    try (Model model = Model.open(path);
+        DjlEngine engine = Golden.open(model, "java");
+        Stream<Path> files = Files.list(home.resolve("torchscript"))) {
+      assertThat(engine.name()).isEqualTo("djl-archive");
+      return files.map(f -> f.getFileName().toString()).toList();
     } finally {
-      if (before == null) {
+      if (before.isEmpty()) {
         System.clearProperty("fastgpt.home");
       } else {
         System.setProperty("fastgpt.home", before);
