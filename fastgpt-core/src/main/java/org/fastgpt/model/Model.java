@@ -59,7 +59,7 @@ public final class Model implements AutoCloseable {
     Arena arena = Arena.ofShared();
     try {
       return new Model(path, config, HuggingFace.tensors(path, config, arena), arena);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       arena.close();
       throw e;
     }

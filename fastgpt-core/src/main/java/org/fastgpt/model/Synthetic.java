@@ -24,8 +24,9 @@ public final class Synthetic {
   /** All names begin so; what follows names the sizes. */
   public static final String PREFIX = "synthetic-";
 
-  // Part of config.json: a folder written by another definition is seen to be out of date.
-  private static final String MARK = "\"fastgpt_synthetic\": 1";
+  // Part of config.json. The number goes up with the definition: older folders are written again.
+  private static final String MARK = "\"fastgpt_synthetic\":";
+  private static final int DEFINITION = 1;
   private static final long SPARE_BYTES = 16 << 20; // for what the file system adds to the tensors
 
   private record Spec(String name, GptConfig config, long seed) {}
@@ -68,9 +69,12 @@ public final class Synthetic {
   public static void write(String name, Path folder, Progress progress) {
     Spec spec = spec(name);
     Path target = folder.toAbsolutePath().normalize();
+    var tensors = new SafetensorsWriter(items(spec));
     try {
-      Files.createDirectories(target.getParent());
-      writeAlone(spec, target, progress);
+      if (!isCurrent(spec, target, tensors.size())) { // else a read-only cache will do
+        Files.createDirectories(target.getParent());
+        writeAlone(spec, tensors, target, progress);
+      }
     } catch (IOException e) {
       throw ModelFile.unreadable(target, e);
     }
@@ -83,19 +87,18 @@ public final class Synthetic {
   }
 
   // A file lock keeps processes apart, not the threads of one process: those the monitor does.
-  private static synchronized void writeAlone(Spec spec, Path folder, Progress progress)
-      throws IOException {
+  private static synchronized void writeAlone(
+      Spec spec, SafetensorsWriter tensors, Path folder, Progress progress) throws IOException {
     Path lock = folder.resolveSibling("." + folder.getFileName() + ".lock");
     try (var channel = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         var _ = channel.lock()) {
-      var tensors = new SafetensorsWriter(items(spec));
       if (isCurrent(spec, folder, tensors.size())) {
-        return;
+        return; // another was first
       }
       Path part = folder.resolveSibling("." + folder.getFileName() + ".part");
       delete(part); // left by a process that died
       deleteOutdated(folder);
-      checkSpace(spec, folder.getParent(), tensors.size());
+      checkSpace(spec.name, folder.getParent(), tensors.size());
       Files.createDirectory(part);
       try {
         Files.writeString(part.resolve(HuggingFace.CONFIG), configJson(spec.config));
@@ -137,14 +140,14 @@ public final class Synthetic {
     }
   }
 
-  private static void checkSpace(Spec spec, Path where, long size) throws IOException {
+  static void checkSpace(String name, Path where, long size) throws IOException {
     long free = Files.getFileStore(where).getUsableSpace();
     if (free < size + SPARE_BYTES) {
       throw new ModelException(
           String.format(
               Locale.ROOT,
               "%s takes %.1f GB of disk space, %.1f GB are free in %s",
-              spec.name,
+              name,
               (size + SPARE_BYTES) / 1e9,
               free / 1e9,
               where));
@@ -168,7 +171,7 @@ public final class Synthetic {
       "bos_token_id": %d,
       "eos_token_id": %d,
       "dtype": "float32",
-      %s
+      %s %d
     }
     """
         .formatted(
@@ -179,7 +182,8 @@ public final class Synthetic {
             c.nHead(),
             c.eosTokenId(),
             c.eosTokenId(),
-            MARK);
+            MARK,
+            DEFINITION);
   }
 
   private static List<SafetensorsWriter.Item> items(Spec spec) {

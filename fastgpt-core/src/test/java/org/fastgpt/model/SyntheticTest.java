@@ -19,6 +19,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import org.fastgpt.GptConfig;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -38,6 +39,14 @@ class SyntheticTest {
   @Test
   void tensorsOf124MHaveTheGoldenHashes() throws Exception {
     assertGoldenHashes("synthetic-124M", Models.resolve("synthetic-124M", Progress.NONE));
+  }
+
+  /** Up to 6.2 GB each, in the cache; for a machine that has the space and the minutes. */
+  @ParameterizedTest
+  @ValueSource(strings = {"synthetic-355M", "synthetic-774M", "synthetic-1558M"})
+  @EnabledIfSystemProperty(named = "fastgpt.large", matches = "true")
+  void tensorsOfTheLargeOnesHaveTheGoldenHashes(String name) throws Exception {
+    assertGoldenHashes(name, Models.resolve(name, Progress.NONE));
   }
 
   @ParameterizedTest
@@ -102,8 +111,10 @@ class SyntheticTest {
   void aFolderThatIsThereIsUsedAgain() throws IOException {
     Path tensors = written().resolve("model.safetensors");
     FileTime before = Files.getLastModifiedTime(tensors);
+    Files.delete(temp.resolve(".m.lock"));
     Synthetic.write("synthetic-micro", tensors.getParent(), (_, _) -> assertThat(false).isTrue());
     assertThat(Files.getLastModifiedTime(tensors)).isEqualTo(before);
+    assertThat(temp.resolve(".m.lock")).doesNotExist(); // nothing is written, not even a lock
   }
 
   @Test
@@ -119,7 +130,7 @@ class SyntheticTest {
     Path folder = written();
     Path config = folder.resolve("config.json");
     String current = Files.readString(config);
-    Files.writeString(config, current.replace("\"n_layer\": 2", "\"n_layer\": 3"));
+    Files.writeString(config, current.replace("synthetic\": 1", "synthetic\": 0"));
     Synthetic.write("synthetic-micro", folder, Progress.NONE);
     assertThat(config).content().isEqualTo(current);
   }
@@ -173,6 +184,41 @@ class SyntheticTest {
         each.get();
       }
     }
+  }
+
+  @Test
+  void processesThatWantTheSameFolderGetIt() throws Exception {
+    var processes = new ArrayList<Process>();
+    for (int i = 0; i < 3; i++) {
+      processes.add(
+          new ProcessBuilder(
+                  Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                  "-cp",
+                  System.getProperty("java.class.path"),
+                  Writer.class.getName(),
+                  temp.resolve("m").toString())
+              .inheritIO()
+              .start());
+    }
+    for (Process process : processes) {
+      assertThat(process.waitFor()).isZero();
+    }
+    assertGoldenHashes("synthetic-small", temp.resolve("m"));
+    assertThat(temp.resolve(".m.part")).doesNotExist();
+  }
+
+  static final class Writer {
+    public static void main(String[] args) {
+      Synthetic.write("synthetic-small", Path.of(args[0]), Progress.NONE);
+    }
+  }
+
+  @Test
+  void saysThatTheDiskIsTooSmall() {
+    assertThatThrownBy(() -> Synthetic.checkSpace("synthetic-1558M", temp, 1L << 60))
+        .isInstanceOf(ModelException.class)
+        .hasMessageMatching(
+            "synthetic-1558M takes 1152921504\\.6 GB of disk space, [0-9.]+ GB are free in .*");
   }
 
   @Test
