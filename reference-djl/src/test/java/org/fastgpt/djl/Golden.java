@@ -1,5 +1,8 @@
 package org.fastgpt.djl;
 
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+
+import ai.djl.util.Platform;
 import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -55,7 +58,14 @@ final class Golden {
     return folder;
   }
 
+  /** Skips the test where no library of PyTorch is on the class path. */
+  static void assumePyTorch() {
+    Platform platform = Platform.detectPlatform("pytorch");
+    assumeFalse(platform.isPlaceholder(), "no PyTorch for " + platform.getClassifier());
+  }
+
   static DjlEngine open(Model model, String archive) {
+    assumePyTorch();
     var options = new EngineOptions(1, Map.of("archive", archive));
     return (DjlEngine) new DjlProvider().open(model, options);
   }

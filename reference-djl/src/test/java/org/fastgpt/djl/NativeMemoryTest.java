@@ -5,11 +5,10 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ai.djl.modality.nlp.generate.SearchConfig;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Scanner;
+import org.fastgpt.GptConfig;
 import org.fastgpt.Session;
 import org.fastgpt.model.Model;
 import org.junit.jupiter.api.io.TempDir;
@@ -18,8 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What PyTorch allocates is given back at once, without the garbage collector. */
 class NativeMemoryTest {
-  private static final Path STATM = Path.of("/proc/self/statm");
-  private static final long PAGE = 4096;
+  private static final Path STATUS = Path.of("/proc/self/status");
 
   // A cache that leaked at each step would be 500 MB for the tokens alone. Measured: at most 4 MB,
   // also in each of 8 rounds one after another: the JVM's own.
@@ -30,32 +28,31 @@ class NativeMemoryTest {
   @ParameterizedTest
   @ValueSource(strings = {"trace", "java"})
   void staysFlatOverAThousandTokensAndAHundredSessions(String archive) throws IOException {
-    assumeTrue(Files.exists(STATM), "needs Linux: resident memory is read from " + STATM);
+    assumeTrue(Files.exists(STATUS), "needs Linux: resident memory is read from " + STATUS);
     Path path =
         archive.equals("trace") ? Golden.TINY : Golden.copyWithoutTrace(Golden.TINY, folder);
     try (Model model = Model.open(path);
-        DjlEngine engine = Golden.open(model, archive)) {
-      useEverything(engine); // so that all that is allocated once is there
+        DjlEngine engine = Golden.open(model, archive);
+        Session session = engine.newSession()) {
+      use(engine, session); // so that all that is allocated once is there
       long before = residentMegabytes();
-      useEverything(engine);
+      use(engine, session);
       assertThat(residentMegabytes() - before).as("growth in MB").isLessThan(BOUND_MB);
     }
   }
 
-  private static void useEverything(DjlEngine engine) {
-    generate(engine, 1000);
+  private static void use(DjlEngine engine, Session session) {
+    generate(engine.config(), session, 1000);
     openAndClose(engine, 100);
     searchAndBatch(engine, 3);
   }
 
-  private static void generate(DjlEngine engine, int tokens) {
-    try (Session session = engine.newSession()) {
-      for (int n = 0; n < tokens; n++) {
-        if (session.position() == engine.config().nCtx()) {
-          session.rewind(1);
-        }
-        session.forward(n % engine.config().nVocab());
+  private static void generate(GptConfig config, Session session, int tokens) {
+    for (int n = 0; n < tokens; n++) {
+      if (session.position() == config.nCtx()) {
+        session.rewind(1);
       }
+      session.forward(n % config.nVocab());
     }
   }
 
@@ -78,9 +75,11 @@ class NativeMemoryTest {
   }
 
   private static long residentMegabytes() throws IOException {
-    try (var fields = new Scanner(STATM, StandardCharsets.US_ASCII)) {
-      fields.next(); // total size
-      return (fields.nextLong() * PAGE) >> 20;
-    }
+    String resident =
+        Files.readAllLines(STATUS).stream()
+            .filter(line -> line.startsWith("VmRSS:")) // in kB
+            .findFirst()
+            .orElseThrow();
+    return Long.parseLong(resident.replaceAll("\\D", "")) >> 10;
   }
 }

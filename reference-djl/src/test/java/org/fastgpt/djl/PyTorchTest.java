@@ -10,9 +10,12 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
+import org.fastgpt.Engine;
+import org.fastgpt.EngineOptions;
 import org.fastgpt.Session;
 import org.fastgpt.model.Model;
 import org.fastgpt.model.ModelException;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -22,11 +25,16 @@ class PyTorchTest {
 
   @TempDir private Path folder;
 
+  @BeforeAll
+  static void assumePyTorch() {
+    Golden.assumePyTorch();
+  }
+
   /** What the other JVM runs: opens the embedded model and takes a step. */
   static final class Start {
     public static void main(String[] args) {
       try (Model model = Model.open(Golden.TINY);
-          DjlEngine engine = Golden.open(model, "trace");
+          Engine engine = new DjlProvider().open(model, EngineOptions.DEFAULT);
           Session session = engine.newSession()) {
         System.out.print(engine.name() + " " + Golden.greedy(session, new int[] {858, 25}, 1)[0]);
       } catch (ModelException e) {
