@@ -1,8 +1,11 @@
 package org.fastgpt;
 
+import java.util.Set;
+
 /**
  * One GPT-2, loaded. Serves any number of sessions, from any number of threads, at once. Closing it
- * frees the weights; its sessions are then of no more use.
+ * frees the weights; its sessions are then of no more use. What an engine can do beyond sessions,
+ * it says by implementing {@link TextCodec}, {@link ParameterView} or {@link BatchGenerator}.
  */
 public interface Engine extends AutoCloseable {
 
@@ -13,6 +16,11 @@ public interface Engine extends AutoCloseable {
 
   /** A new, empty sequence. */
   Session newSession();
+
+  /** What this engine promises beyond what all do. */
+  default Set<Promise> promises() {
+    return Set.of();
+  }
 
   @Override
   void close();

@@ -16,7 +16,9 @@ public final class Oracle {
   /** Sees an activation, as {@link org.fastgpt.Probe} does, in double precision. */
   @FunctionalInterface
   public interface Watcher {
-    /** {@code values} [rows, width], or [n_head, rows, rows] of a softmax; the watcher's to keep. */
+    /**
+     * {@code values} [rows, width], or [n_head, rows, rows] of a softmax; the watcher's to keep.
+     */
     void see(String name, double[] values);
   }
 

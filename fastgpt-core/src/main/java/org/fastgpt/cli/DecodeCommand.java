@@ -26,7 +26,7 @@ final class DecodeCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     int[] ids = PromptOptions.ids(text.text(terminal));
     try (Model opened = model.open(terminal, false)) {
-      terminal.out().write(ModelOptions.tokenizer(opened).decodeBytes(ids));
+      terminal.out().write(opened.requireTokenizer().decodeBytes(ids));
       terminal.out().println();
     }
     return 0;

@@ -31,7 +31,7 @@ final class EncodeCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     String s = text.text(terminal);
     try (Model opened = model.open(terminal, false)) {
-      Tokenizer tokenizer = ModelOptions.tokenizer(opened);
+      Tokenizer tokenizer = opened.requireTokenizer();
       int[] ids = special ? tokenizer.encodeWithSpecial(s) : tokenizer.encode(s);
       terminal.out().println(PromptOptions.join(ids));
     }

@@ -83,7 +83,7 @@ final class GenerateCommand implements Callable<Integer> {
         Session session = engine.newSession()) {
       report.loaded(model, engine, run.askedForKernels());
       Optional<Tokenizer> tokenizer =
-          asIds ? model.tokenizer() : Optional.of(ModelOptions.tokenizer(model));
+          asIds ? model.tokenizer() : Optional.of(model.requireTokenizer());
       int[] ids = promptIds(report, text, tokenizer, engine.config());
       Generator.checkRoom(engine.config(), ids.length);
       report.input(ids, n, tokenizer);

@@ -7,9 +7,7 @@ import org.fastgpt.Engine;
 import org.fastgpt.EngineOptions;
 import org.fastgpt.Engines;
 import org.fastgpt.model.Model;
-import org.fastgpt.model.ModelException;
 import org.fastgpt.model.Models;
-import org.fastgpt.tokenizer.Tokenizer;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -39,18 +37,6 @@ final class ModelOptions {
               + ". How to get the real one: README.md, \"The real GPT-2\".");
     }
     return Model.open(installed.path());
-  }
-
-  /** The model's vocabulary, or what to do without. */
-  static Tokenizer tokenizer(Model model) {
-    return model
-        .tokenizer()
-        .orElseThrow(
-            () ->
-                new ModelException(
-                    model.path()
-                        + ": the model has no vocabulary (vocab.json and merges.txt); give and get"
-                        + " token ids with --ids"));
   }
 
   /** How the model is run. */

@@ -1,20 +1,26 @@
 package org.fastgpt.core;
 
+import java.util.Set;
 import org.fastgpt.Engine;
 import org.fastgpt.EngineOptions;
 import org.fastgpt.GptConfig;
+import org.fastgpt.ParameterView;
+import org.fastgpt.Promise;
 import org.fastgpt.Session;
+import org.fastgpt.TextCodec;
 import org.fastgpt.model.Model;
 
 /** The hand-written engine: weights used in place, kernels chosen once, a few threads. */
-final class CoreEngine implements Engine {
+final class CoreEngine implements Engine, TextCodec, ParameterView {
 
+  private final Model model;
   private final GptConfig config;
   private final Weights weights;
   private final Kernels kernels;
   private final Workers workers;
 
   CoreEngine(Model model, EngineOptions options) {
+    this.model = model;
     config = model.config();
     String wanted = System.getProperty("fastgpt.kernels", "auto");
     kernels = Kernels.named(options.settings().getOrDefault("kernels", wanted));
@@ -34,8 +40,28 @@ final class CoreEngine implements Engine {
   }
 
   @Override
+  public Set<Promise> promises() {
+    return Set.of(Promise.values());
+  }
+
+  @Override
   public Session newSession() {
     return new Gpt2(config, weights, kernels, workers);
+  }
+
+  @Override
+  public float[] parameter(String name) {
+    return model.floats(name).toArray(Model.FLOAT);
+  }
+
+  @Override
+  public int[] encode(String text) {
+    return model.requireTokenizer().encode(text);
+  }
+
+  @Override
+  public byte[] decodeBytes(int... ids) {
+    return model.requireTokenizer().decodeBytes(ids);
   }
 
   @Override

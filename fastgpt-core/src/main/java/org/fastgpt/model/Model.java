@@ -32,6 +32,7 @@ public final class Model implements AutoCloseable {
   private final GptConfig config;
   private final Map<String, StoredTensor> tensors;
   private final Arena arena;
+  private Optional<Tokenizer> tokenizer; // null until asked for
   private final Map<String, MemorySegment> widened = new ConcurrentHashMap<>();
 
   private Model(Path path, GptConfig config, Map<String, StoredTensor> tensors, Arena arena) {
@@ -120,7 +121,29 @@ public final class Model implements AutoCloseable {
    * The vocabulary, if the folder has one. That of a synthetic checkpoint of GPT-2's own sizes is
    * GPT-2's, if one that is installed has it.
    */
-  public Optional<Tokenizer> tokenizer() {
+  public synchronized Optional<Tokenizer> tokenizer() {
+    if (tokenizer == null) {
+      tokenizer = loadTokenizer();
+    }
+    return tokenizer;
+  }
+
+  /**
+   * The vocabulary.
+   *
+   * @throws ModelException the model has none; the message says what to do
+   */
+  public Tokenizer requireTokenizer() {
+    return tokenizer()
+        .orElseThrow(
+            () ->
+                new ModelException(
+                    path
+                        + ": the model has no vocabulary (vocab.json and merges.txt); give and get"
+                        + " token ids with --ids"));
+  }
+
+  private Optional<Tokenizer> loadTokenizer() {
     if (Models.hasVocabulary(path)) {
       return Optional.of(Tokenizer.load(path));
     }

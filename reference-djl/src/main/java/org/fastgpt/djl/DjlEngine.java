@@ -22,8 +22,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import org.fastgpt.BatchGenerator;
 import org.fastgpt.Engine;
 import org.fastgpt.GptConfig;
+import org.fastgpt.ParameterView;
 import org.fastgpt.Session;
 import org.fastgpt.model.Model;
 import org.fastgpt.model.ModelException;
@@ -32,7 +34,7 @@ import org.fastgpt.model.ModelException;
  * A GPT-2 as a TorchScript module in PyTorch. Beside sessions it runs what HuggingFace's {@code
  * generate} does with a padded batch, and DJL's own searches.
  */
-public final class DjlEngine implements Engine {
+public final class DjlEngine implements Engine, BatchGenerator, ParameterView {
 
   /** What a run of the module gives beside the new cache. A trace can give all logits only. */
   enum Wanted {
@@ -128,6 +130,15 @@ public final class DjlEngine implements Engine {
     return arrays;
   }
 
+  @Override
+  public float[] parameter(String name) {
+    NDArray array = parameters().get(name);
+    if (array == null) {
+      throw new IllegalArgumentException(name + ": the module has no such parameter");
+    }
+    return array.toFloatArray();
+  }
+
   /** {@code djl-trace} or {@code djl-archive}. */
   @Override
   public String name() {
@@ -167,13 +178,9 @@ public final class DjlEngine implements Engine {
 
   /**
    * Greedy continuations of prompts of any lengths, computed as one batch: padded on the left, with
-   * attention mask and positions as HuggingFace's {@code generate} makes them. Does not stop at the
-   * end of a text.
-   *
-   * @return {@code newTokens} new ids for each prompt
-   * @throws IllegalArgumentException no prompts, an empty one, or an id outside the vocabulary
-   * @throws IllegalStateException the longest prompt and the new tokens are more than n_ctx
+   * attention mask and positions as HuggingFace's {@code generate} makes them.
    */
+  @Override
   public List<int[]> generateBatch(List<int[]> prompts, int newTokens) {
     if (prompts.isEmpty()) {
       throw new IllegalArgumentException("no prompts");

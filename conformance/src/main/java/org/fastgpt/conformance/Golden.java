@@ -1,0 +1,86 @@
+package org.fastgpt.conformance;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/** The golden data of the project's folder {@code data}: what others computed, with its source. */
+public final class Golden {
+
+  private final Map<String, Object> json;
+
+  private Golden(Map<String, Object> json) {
+    this.json = json;
+  }
+
+  /** The folder {@code data}: the property fastgpt.data, else where Maven's modules see it. */
+  public static Path data() {
+    return Path.of(System.getProperty("fastgpt.data", Path.of("..", "data").toString()));
+  }
+
+  /** {@code data/golden/NAME.json}, if there is one. */
+  public static Optional<Golden> of(String name) {
+    Path file = data().resolve("golden").resolve(name + ".json");
+    return Files.exists(file) ? Optional.of(read(file)) : Optional.empty();
+  }
+
+  /** A JSON file. */
+  public static Golden read(Path file) {
+    try {
+      return new Golden(JSON.std.mapFrom(Files.readString(file)));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  public boolean has(String key) {
+    return json.containsKey(key);
+  }
+
+  /** The keys in their order. */
+  public List<String> keys() {
+    return List.copyOf(json.keySet());
+  }
+
+  public String text(String key) {
+    return (String) json.get(key);
+  }
+
+  public double number(String key) {
+    return ((Number) json.get(key)).doubleValue();
+  }
+
+  /** The object under that key. */
+  @SuppressWarnings("unchecked") // JSON objects are read as maps
+  public Golden object(String key) {
+    return new Golden((Map<String, Object>) json.get(key));
+  }
+
+  /** The objects of the array under that key. */
+  @SuppressWarnings("unchecked") // JSON objects are read as maps
+  public List<Golden> objects(String key) {
+    return ((List<Map<String, Object>>) json.get(key)).stream().map(Golden::new).toList();
+  }
+
+  /** The integers under that key. */
+  public int[] ids(String key) {
+    return ((List<?>) json.get(key)).stream().mapToInt(n -> ((Number) n).intValue()).toArray();
+  }
+
+  /** All numbers under that key, nested arrays row by row. */
+  public double[] doubles(String key) {
+    return flatten(json.get(key)).mapToDouble(Number::doubleValue).toArray();
+  }
+
+  private static Stream<Number> flatten(Object value) {
+    return value instanceof List<?> list
+        ? list.stream().flatMap(Golden::flatten)
+        : Stream.of((Number) value);
+  }
+}

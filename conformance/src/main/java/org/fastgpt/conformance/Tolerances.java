@@ -1,0 +1,60 @@
+package org.fastgpt.conformance;
+
+import org.fastgpt.GptConfig;
+
+/**
+ * How far float32 results may be from exact ones: derived from sizes and rounding, never fitted.
+ * The report shows each beside what was measured.
+ *
+ * <p>A sum of n products in one chain makes n roundings, each of half an ulp at most of a partial
+ * sum that grows as sqrt(i): independent roundings add up to 2⁻²⁴ sqrt(n / 6) of the sum's typical
+ * size, in quadratic mean; any other order of summing errs less. A block makes four such sums, of
+ * n_embd, n_embd, n_embd and n_inner terms (its other roundings are few and small beside them), and
+ * layer norm keeps relative errors as they are; so the errors of L blocks and the head add up in
+ * squares. The largest of many outputs lies within some six of these mean deviations.
+ */
+public final class Tolerances {
+  private Tolerances() {}
+
+  private static final double HALF_ULP = 0x1p-24;
+  private static final double DEVIATIONS = 6;
+
+  /** Error of any logit, relative to the largest logit of its row. */
+  public static double logits(GptConfig c) {
+    return afterBlocks(c, c.nLayer());
+  }
+
+  /**
+   * Error of any element of an activation, relative to the largest of the tensor.
+   *
+   * @param name as of {@link org.fastgpt.Probe#names}
+   */
+  public static double activation(GptConfig c, String name) {
+    if (name.equals("embd")) {
+      return 0; // one addition, exact but for its own rounding, which is every engine's
+    }
+    int blocks = name.startsWith("h.") ? 1 + Integer.parseInt(name.split("\\.", 3)[1]) : c.nLayer();
+    return afterBlocks(c, blocks);
+  }
+
+  /** Between two engines, each within its bound of the exact result. */
+  public static double betweenTwo(double bound) {
+    return 2 * bound;
+  }
+
+  /**
+   * Error of a mean of -log p over many tokens, given the bound of a logit: log p is a logit less a
+   * log-sum-exp, which errs no more than its logits do.
+   */
+  public static double meanLogProbability(double logitBound) {
+    return 2 * logitBound;
+  }
+
+  /** The fp64 judge against HuggingFace in float64, relative to the largest: a thousandth of it. */
+  public static final double ORACLE = 1e-12;
+
+  private static double afterBlocks(GptConfig c, int blocks) {
+    double terms = blocks * (3.0 * c.nEmbd() + c.nInner()) + c.nEmbd();
+    return DEVIATIONS * HALF_ULP * Math.sqrt(terms / 6);
+  }
+}
