@@ -33,7 +33,24 @@ public final class Golden {
   /** A JSON file. */
   public static Golden read(Path file) {
     try {
-      return new Golden(JSON.std.mapFrom(Files.readString(file)));
+      return parse(Files.readString(file));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** A file of JSON objects, one a line. */
+  public static List<Golden> lines(Path file) {
+    try (Stream<String> lines = Files.lines(file)) {
+      return lines.map(Golden::parse).toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static Golden parse(String text) {
+    try {
+      return new Golden(JSON.std.mapFrom(text));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
