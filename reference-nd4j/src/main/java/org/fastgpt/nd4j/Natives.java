@@ -13,6 +13,9 @@ import org.nd4j.nativeblas.Nd4jBlas;
 
 /** ND4J's native libraries: whether they are there, their unpacking, their threads. */
 final class Natives {
+  // JavaCPP refuses all allocations once the process is larger than this; 0: it does not look.
+  private static final String LIMIT = "org.bytedeco.javacpp.maxPhysicalBytes";
+
   private static boolean loaded;
 
   private Natives() {}
@@ -26,6 +29,11 @@ final class Natives {
   static synchronized void load() {
     if (loaded) {
       return;
+    }
+    if (System.getProperty(LIMIT) == null) {
+      // Its default is four times the Java heap, but weights lie outside the heap, here and in
+      // whatever other engine this process runs.
+      System.setProperty(LIMIT, "0");
     }
     String platform = Loader.getPlatform();
     URL library = Nd4jCpu.class.getResource(platform + "/" + System.mapLibraryName("jnind4jcpu"));
