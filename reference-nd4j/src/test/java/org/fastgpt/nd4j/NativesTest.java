@@ -52,7 +52,8 @@ class NativesTest {
 
   @Test
   void aHeapFarSmallerThanTheProcessIsEnough() throws Exception {
-    assertThat(run(CLASS_PATH, "-Xmx32m")).isEqualTo("1024 logits\n");
+    // JavaCPP by itself gives up at four times the heap.
+    assertThat(run(CLASS_PATH, "-Xmx16m")).isEqualTo("1024 logits\n");
     assertThat(stderr()).isEmpty();
   }
 
