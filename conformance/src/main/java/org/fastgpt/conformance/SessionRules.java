@@ -179,9 +179,9 @@ final class SessionRules {
       if (session.position() != 1) {
         problem += "a refused call moved the position to " + session.position() + ". ";
       }
-      session.close();
-      problem += expect(() -> session.forward(1), IllegalStateException.class, "session is closed");
     }
+    problem +=
+        expect(() -> closed(trial).forward(1), IllegalStateException.class, "session is closed");
     return problem.isEmpty()
         ? trial.pass(rule)
         : trial.verdict(rule, Outcome.FAULT, problem.strip());
