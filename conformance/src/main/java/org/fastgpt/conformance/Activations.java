@@ -21,7 +21,7 @@ final class Activations {
       boolean shows =
           session.observe(
               (name, position, shape, values) ->
-                  seen.merge(name, part(ids.length, name, position, shape, values), Sum::add));
+                  seen.merge(name, part(ids.length, position, shape, values), Activations::sum));
       if (shows) {
         Trial.all(session, ids);
       }
@@ -30,7 +30,7 @@ final class Activations {
   }
 
   /** The part of the whole activation [n_seq, width] that came in one call, zero elsewhere. */
-  private static float[] part(int n, String name, int position, int[] shape, float[] values) {
+  private static float[] part(int n, int position, int[] shape, float[] values) {
     int rank = shape.length;
     if (rank == 3) { // softmax [n_head, rows, position + rows] -> [n_head, n, n]
       float[] whole = new float[shape[0] * n * n];
@@ -46,21 +46,18 @@ final class Activations {
       }
       return whole;
     }
-    // The engine may hand the logits over in parts of which it does not say the position.
     int width = shape[1];
     float[] whole = new float[n * width];
-    System.arraycopy(values, 0, whole, Math.min(position, n - shape[0]) * width, shape[0] * width);
+    System.arraycopy(values, 0, whole, position * width, shape[0] * width);
     return whole;
   }
 
-  private static final class Sum {
-    static float[] add(float[] a, float[] b) {
-      float[] sum = a.clone();
-      for (int i = 0; i < sum.length; i++) {
-        sum[i] += b[i];
-      }
-      return sum;
+  private static float[] sum(float[] a, float[] b) {
+    float[] sum = a.clone();
+    for (int i = 0; i < sum.length; i++) {
+      sum[i] += b[i];
     }
+    return sum;
   }
 
   /** The largest error relative to the largest exact value; NaN counts as infinite. */
@@ -87,7 +84,7 @@ final class Activations {
     for (String name : Probe.names(trial.config().nLayer())) {
       float[] actual = seen.get(name);
       double[] exact = trial.exam().activations().get(name);
-      if (actual == null || name.equals("embd") && exactly(trial, actual)) {
+      if (actual == null || (name.equals("embd") && exactly(trial, actual))) {
         continue;
       }
       double error = relativeError(actual, exact);

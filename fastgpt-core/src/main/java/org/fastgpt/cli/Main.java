@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.ServiceLoader;
 import org.fastgpt.model.ModelException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -23,7 +24,7 @@ import picocli.CommandLine.Spec;
 /** The command line {@code fastgpt}. Exit codes: 0 done, 1 failed, 2 bad input. */
 @Command(
     name = "fastgpt",
-    synopsisSubcommandLabel = "[generate] | encode | decode | models | info",
+    synopsisSubcommandLabel = "[COMMAND, if not generate]",
     description = "GPT-2 on the JVM: continues a text, one token after the other.",
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
@@ -69,6 +70,9 @@ public final class Main implements Runnable {
             .addSubcommand("decode", new DecodeCommand(terminal))
             .addSubcommand("models", new ModelsCommand(terminal))
             .addSubcommand("info", new InfoCommand(terminal));
+    for (ExtraCommand extra : ServiceLoader.load(ExtraCommand.class)) {
+      commands.addSubcommand(extra.name(), extra.command(terminal));
+    }
     commands
         .setOut(writer(terminal.out()))
         .setErr(writer(terminal.err()))

@@ -7,7 +7,7 @@ import me.tongfei.progressbar.ProgressBarStyle;
 import org.fastgpt.model.Progress;
 
 /** Shows a long job as a bar on stderr, from its first step on. */
-final class ProgressLine implements Progress {
+public final class ProgressLine implements Progress {
 
   private static final int WIDTH = 79;
   private static final long MEGABYTE = 1 << 20;
@@ -16,7 +16,8 @@ final class ProgressLine implements Progress {
   private final boolean quiet;
   private ProgressBar bar;
 
-  ProgressLine(Terminal terminal, boolean quiet) {
+  /** Nothing is shown if {@code quiet}. */
+  public ProgressLine(Terminal terminal, boolean quiet) {
     this.terminal = terminal;
     this.quiet = quiet;
   }

@@ -9,10 +9,10 @@ import java.io.PrintStream;
  *
  * @param interactive whether a person sits at {@code in}
  */
-record Terminal(InputStream in, PrintStream out, PrintStream err, boolean interactive) {
+public record Terminal(InputStream in, PrintStream out, PrintStream err, boolean interactive) {
 
   /** A line beside the text, after all that was written before it. */
-  void say(String line) {
+  public void say(String line) {
     out.flush();
     err.println(line);
     err.flush();

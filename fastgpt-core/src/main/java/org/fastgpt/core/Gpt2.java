@@ -75,7 +75,7 @@ final class Gpt2 implements Session {
       rows = Math.min(ids.length - from, x.length / nEmbd);
       forward(ids, from, rows);
     }
-    head(rows - 1, 1);
+    head(rows - 1, 1, position - 1);
     return logits;
   }
 
@@ -90,7 +90,7 @@ final class Gpt2 implements Session {
       float[] row = new float[config.nVocab()];
       for (int t = 0; t < rows; t += HEAD_ROWS) {
         int n = Math.min(HEAD_ROWS, rows - t);
-        head(t, n);
+        head(t, n, first + t);
         for (int i = 0; i < n; i++) {
           System.arraycopy(logits, i * row.length, row, 0, row.length);
           each.accept(first + t + i, row);
@@ -107,7 +107,7 @@ final class Gpt2 implements Session {
       block(l, weights.h()[l], rows); // [n_seq, n_embd] -> [n_seq, n_embd]
     }
     layerNorm(weights.lnF(), rows); // [n_seq, n_embd] -> [n_seq, n_embd]
-    see("ln_f", norm, rows, nEmbd);
+    see("ln_f", position, norm, rows, nEmbd);
     position += rows;
   }
 
@@ -121,7 +121,7 @@ final class Gpt2 implements Session {
             weights.wte().getAtIndex(FLOAT, token + i) + weights.wpe().getAtIndex(FLOAT, place + i);
       }
     }
-    see("embd", x, rows, nEmbd);
+    see("embd", position, x, rows, nEmbd);
   }
 
   /** x += c_proj(attention(c_attn(ln_1(x)))); x += c_proj(gelu(c_fc(ln_2(x)))). */
@@ -178,8 +178,8 @@ final class Gpt2 implements Session {
     }
   }
 
-  /** Logits of {@code n} rows from {@code row} on: [n, n_embd] -> [n, n_vocab]. */
-  private void head(int row, int n) {
+  /** Logits of {@code n} rows from {@code row} on, which has position {@code first}. */
+  private void head(int row, int n, int first) { // [n, n_embd] -> [n, n_vocab]
     if (logits.length < n * config.nVocab()) {
       logits = new float[HEAD_ROWS * config.nVocab()];
     }
@@ -187,7 +187,7 @@ final class Gpt2 implements Session {
     head.rows = n;
     head.columns = columns(config.nVocab());
     workers.run(head, chunks(config.nVocab(), head.columns));
-    see("logits", logits, n, config.nVocab());
+    see("logits", first, logits, n, config.nVocab());
   }
 
   /** Columns per chunk: two chunks a thread, so that a slow thread leaves work to the others. */
@@ -299,13 +299,13 @@ final class Gpt2 implements Session {
 
   private void see(int layer, String part, float[] values, int rows, int width) {
     if (probe != null) {
-      see("h." + layer + part, values, rows, width);
+      see("h." + layer + part, position, values, rows, width);
     }
   }
 
-  private void see(String name, float[] values, int rows, int width) {
+  private void see(String name, int first, float[] values, int rows, int width) {
     if (probe != null) {
-      probe.see(name, position, new int[] {rows, width}, values);
+      probe.see(name, first, new int[] {rows, width}, values);
     }
   }
 
