@@ -22,6 +22,11 @@ public final class Exam implements AutoCloseable {
   /** Length of the sequence on which activations and all logits are compared. */
   private static final int SEQUENCE = 40;
 
+  /** The same for a model of this many parameters and more, where every position takes its time. */
+  private static final int SEQUENCE_OF_LARGE = 24;
+
+  private static final long LARGE = 50_000_000;
+
   private static final int GREEDY_STEPS = 20;
 
   /** Above this many multiplications the oracle is not asked for a whole context. */
@@ -200,7 +205,8 @@ public final class Exam implements AutoCloseable {
   }
 
   private int[] makeSequence() {
-    int n = Math.max(1, Math.min(SEQUENCE, config().nCtx() - 1));
+    int most = config().parameters() < LARGE ? SEQUENCE : SEQUENCE_OF_LARGE;
+    int n = Math.max(1, Math.min(most, config().nCtx() - 1));
     Greedy first = greedy.getFirst();
     int[] ids = Arrays.copyOf(first.prompt, n);
     for (int t = first.prompt.length; t < n; t++) {

@@ -1,0 +1,22 @@
+package org.fastgpt.conformance;
+
+import java.util.List;
+import jdk.incubator.vector.FloatVector;
+import org.junit.jupiter.api.Tag;
+
+/** The core engine with vectors of 4 floats. */
+@Tag("core")
+class CoreVector128Test extends EngineContract {
+
+  @Override
+  protected Subject subject() {
+    return Subjects.named("core-vector-128").getFirst();
+  }
+
+  /** A width that the machine does not have is emulated, too slowly for the large model. */
+  @Override
+  protected List<String> models() {
+    boolean emulated = FloatVector.SPECIES_PREFERRED.vectorBitSize() < 128;
+    return super.models().stream().filter(model -> !emulated || !model.equals(LARGE)).toList();
+  }
+}
