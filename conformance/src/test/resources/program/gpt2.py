@@ -1,8 +1,7 @@
 """GPT-2 in plain Python, an engine of the conformance suite: see conformance/ENGINE-PROTOCOL.md.
 
 Needs nothing but Python 3. The functions are picoGPT's, over lists of doubles; the cache keeps the
-keys and values of earlier positions. Shows every activation and parameter. For small models: a
-token of GPT-2 124M takes minutes.
+keys and values of earlier positions. Shows every activation and parameter. For small models only.
 """
 
 import base64, json, math, operator, os, struct, sys

@@ -35,15 +35,14 @@ final class Program implements AutoCloseable {
   private static final long LONGEST_LINE = Integer.MAX_VALUE - 64; // what an array can hold
   private static final long SPARE_BYTES = 1 << 16; // a line without numbers: names, messages
   private static final long NUMBER_BYTES = 32; // a double in JSON takes up to 26
-  private static final int STDERR_LINE = 4096; // longer lines are split
+  private static final int LONGEST_MESSAGE = 1000;
   private static final long GRACE_MILLIS = 2000; // between asking it to end and killing it
 
   private final String name;
   private final Duration timeout;
   private final Process process;
   private final Thread stderr;
-  private final ExecutorService
-      pipe; // blocks in place of the caller, who waits so long and no more
+  private final ExecutorService pipe; // its thread blocks, so that no caller has to
   private volatile String lastWords = ""; // last line of stderr
   private volatile boolean closed;
   private String failure; // why it was killed; null while it serves
@@ -197,12 +196,17 @@ final class Program implements AutoCloseable {
 
   /** What a stranger says, fit for a message and a terminal. */
   private static String oneLine(String text) {
-    return text.replaceAll("[\\p{Cc}\\p{Cf}\\u2028\\u2029]+", " ").strip();
+    return text.substring(0, Math.min(text.length(), LONGEST_MESSAGE))
+        .replaceAll("[\\p{Cc}\\p{Cf}\\u2028\\u2029]+", " ")
+        .strip();
   }
 
+  /** Passes stderr on, line by line; one that is too long in pieces. */
   private void pass(Consumer<String> lines) {
     try (InputStream in = process.getErrorStream()) {
-      for (byte[] line = line(in, STDERR_LINE); line != null; line = line(in, STDERR_LINE)) {
+      for (byte[] line = line(in, LONGEST_MESSAGE);
+          line != null;
+          line = line(in, LONGEST_MESSAGE)) {
         lastWords = oneLine(new String(line, StandardCharsets.UTF_8));
         lines.accept(name + ": " + lastWords);
       }

@@ -3,7 +3,6 @@ package org.fastgpt.conformance.program;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import org.fastgpt.Engine;
 import org.fastgpt.EngineOptions;
 import org.fastgpt.EngineProvider;
@@ -39,9 +38,7 @@ public final class ProgramProvider implements EngineProvider {
   public Engine open(Model model, EngineOptions options) {
     Duration timeout = seconds(options.settings().getOrDefault("timeout", "120"));
     List<String> words =
-        Optional.ofNullable(options.settings().get("command"))
-            .map(ProgramProvider::split)
-            .orElse(command);
+        command.isEmpty() ? split(options.settings().getOrDefault("command", "")) : command;
     if (words.isEmpty()) {
       throw new IllegalArgumentException(
           name + ": no command; give the setting command, such as command='python3 gpt2.py'");

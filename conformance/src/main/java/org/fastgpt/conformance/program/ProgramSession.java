@@ -98,6 +98,9 @@ final class ProgramSession implements Session {
 
   private static Activation activation(Answer line) {
     int[] shape = line.integers("shape");
+    if (!Arrays.stream(shape).allMatch(n -> n > 0)) {
+      throw new Fault("shape: numbers above 0 expected, " + Arrays.toString(shape) + " found");
+    }
     long size = Arrays.stream(shape).asLongStream().reduce(1, (a, b) -> a * b);
     return new Activation(
         line.text("activation"), line.integer("position"), shape, line.floats("values", size));

@@ -100,6 +100,9 @@ final class FakeEngine {
       case "endless" -> "\"" + "x".repeat(1 << 20) + "\"";
       case "argument", "state", "model", "internal", "other" ->
           "{\"error\": \"no\\n%s\", \"kind\": \"%s\"}".formatted(mode, mode);
+      case "activation", "shape" ->
+          "{\"activation\": \"embd\", \"position\": 0, \"shape\": [%d], \"values\": [1]}"
+              .formatted(mode.equals("shape") ? -1 : 1);
       case "late-error" ->
           "{\"logits\": " + row + "}\n{\"error\": \"late\", \"kind\": \"internal\"}";
       default -> "{\"logits\": " + row + "}";

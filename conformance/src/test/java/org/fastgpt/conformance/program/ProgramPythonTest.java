@@ -76,7 +76,7 @@ class ProgramPythonTest {
     }
   }
 
-  /** All positions, then the same in two parts after a rewind; largest difference measured: 0. */
+  /** Largest difference measured: 9.5e-6, of logits up to 20. */
   @Test
   void logitsAreNearCores() {
     int[] ids = GOLDEN.object("trace").ids("ids");
@@ -85,17 +85,27 @@ class ProgramPythonTest {
         Session session = engine.newSession()) {
       var rows = new ArrayList<float[]>();
       expected.forward(ids, (_, logits) -> rows.add(logits.clone()));
-      session.forward(ids, (position, logits) -> assertNear(logits, rows.get(position)));
-      session.rewind(3);
-      session.forward(Arrays.copyOfRange(ids, 3, ids.length - 1));
-      assertNear(session.forward(ids[ids.length - 1]), rows.getLast());
+      session.forward(
+          ids,
+          (position, logits) ->
+              assertThat(logits)
+                  .usingComparatorWithPrecision(5e-5f)
+                  .containsExactly(rows.get(position)));
     }
   }
 
-  private static void assertNear(float[] logits, float[] expected) {
-    assertThat(logits).usingComparatorWithPrecision(1e-5f).containsExactly(expected);
+  @Test
+  void rewoundInPartsEqualsWholeBitForBit() {
+    int[] ids = GOLDEN.object("trace").ids("ids");
+    try (Session session = engine.newSession()) {
+      float[] whole = session.forward(ids);
+      session.rewind(3);
+      session.forward(Arrays.copyOfRange(ids, 3, ids.length - 1));
+      assertThat(session.forward(ids[ids.length - 1])).isEqualTo(whole);
+    }
   }
 
+  /** Largest difference measured: 9.5e-7, the rounding to float32 on the line. */
   @Test
   void activationsAreHuggingFaces() {
     Golden expected = GOLDEN.object("trace").object("activations");
@@ -109,7 +119,7 @@ class ProgramPythonTest {
                     assertThat(position).isZero();
                     assertThat(values).hasSize(golden.length);
                     for (int i = 0; i < golden.length; i++) {
-                      assertThat((double) values[i]).isCloseTo(golden[i], within(1e-5));
+                      assertThat((double) values[i]).isCloseTo(golden[i], within(5e-6));
                     }
                     assertThat(shape).hasSize(name.endsWith("softmax") ? 3 : 2);
                   }))

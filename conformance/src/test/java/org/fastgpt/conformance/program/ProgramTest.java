@@ -171,6 +171,8 @@ class ProgramTest {
           packed-short | logits_f32: four bytes a number expected, 3 bytes found
           not-base64   | logits_f32: base64 expected
           endless      | a line of more than 68640 bytes
+          activation   | activations that were not asked for
+          shape        | shape: numbers above 0 expected, [-1] found
           other        | kind: argument, state, model or internal expected, other
           """)
   void aProgramThatFailsIsKilledWithOneLine(String mode, String message) {
