@@ -101,10 +101,7 @@ final class SessionRules {
     for (int t = changed; t < ids.length; t++) {
       other[t] = (ids[t] + 3) % trial.config().nVocab();
     }
-    float[][] after;
-    try (Session session = trial.engine().newSession()) {
-      after = Trial.all(session, other);
-    }
+    float[][] after = fresh(trial, other);
     return same(
         rule,
         trial,
@@ -126,28 +123,27 @@ final class SessionRules {
     return same(rule, trial, cached, without, "without cache, position");
   }
 
+  /** Goes back and on with other tokens, further back and on with the first ones, and so on. */
   static Verdict rewoundEqualsFresh(Rule rule, Trial trial) {
     int[] ids = trial.exam().sequence();
-    float[][] fresh = fresh(trial);
     double worst = 0;
     try (Session session = trial.engine().newSession()) {
       session.forward(ids);
-      for (int to : new int[] {ids.length - 1, ids.length / 2, 1, 0}) {
+      int[] before = ids;
+      for (int to : new int[] {ids.length - 1, ids.length / 2, ids.length / 4, 1, 0}) {
+        int[] now = before.clone();
+        for (int t = to; t < now.length; t++) {
+          now[t] = (now[t] + 5) % trial.config().nVocab();
+        }
         session.rewind(to);
-        session.forward((ids[to] + 5) % trial.config().nVocab()); // a branch, to be forgotten
-        session.rewind(to);
-        float[][] again = Trial.all(session, Arrays.copyOfRange(ids, to, ids.length));
-        Verdict verdict =
-            same(
-                rule,
-                trial,
-                Arrays.copyOfRange(fresh, to, ids.length),
-                again,
-                "rewound to " + to + ", position " + to + " +");
+        float[][] again = Trial.all(session, Arrays.copyOfRange(now, to, now.length));
+        float[][] fresh = Arrays.copyOfRange(fresh(trial, now), to, now.length);
+        Verdict verdict = same(rule, trial, fresh, again, "rewound to " + to + ", row");
         if (verdict.outcome() == Outcome.FAULT) {
           return verdict;
         }
         worst = Math.max(worst, verdict.measured());
+        before = now;
       }
     }
     return trial.measured(rule, worst, bound(trial), "rewound");
@@ -227,10 +223,14 @@ final class SessionRules {
     return trial.measured(rule, 0, 0, "");
   }
 
-  /** The logits at all positions of the sequence, by one call on a new session. */
   private static float[][] fresh(Trial trial) {
+    return fresh(trial, trial.exam().sequence());
+  }
+
+  /** The logits at all positions, by one call on a new session. */
+  private static float[][] fresh(Trial trial, int[] ids) {
     try (Session session = trial.engine().newSession()) {
-      return Trial.all(session, trial.exam().sequence());
+      return Trial.all(session, ids);
     }
   }
 

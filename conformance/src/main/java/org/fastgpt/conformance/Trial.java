@@ -10,6 +10,7 @@ import org.fastgpt.GptConfig;
 import org.fastgpt.Promise;
 import org.fastgpt.Session;
 import org.fastgpt.conformance.Verdict.Outcome;
+import org.fastgpt.conformance.program.NoLogitsException;
 
 /** One engine on one exam: what the rules work with. */
 public final class Trial implements AutoCloseable {
@@ -44,6 +45,8 @@ public final class Trial implements AutoCloseable {
     }
     try {
       return Rules.check(rule, this);
+    } catch (NoLogitsException e) {
+      return verdict(rule, Outcome.NOT_OBSERVED, e.getMessage());
     } catch (RuntimeException | Error e) {
       return verdict(rule, Outcome.FAULT, e.getClass().getSimpleName() + ": " + e.getMessage());
     }
