@@ -24,6 +24,7 @@ public final class Oracle {
 
   private final GptConfig config;
   private final Model model;
+  private final double epsilon;
   private final Block[] blocks;
   private final Matrix head;
 
@@ -35,6 +36,9 @@ public final class Oracle {
   public Oracle(Model model) {
     this.model = model;
     config = model.config();
+    // The decimal number that config.json has, 1e-5, and not the float32 next to it: in a model of
+    // small variances the difference shows in the eleventh digit of the logits.
+    epsilon = Double.parseDouble(Float.toString(config.layerNormEpsilon()));
     int e = config.nEmbd();
     blocks =
         IntStream.range(0, config.nLayer())
@@ -131,7 +135,7 @@ public final class Oracle {
       for (int i = 0; i < e; i++) {
         variance += (x[t * e + i] - mean) * (x[t * e + i] - mean) / e;
       }
-      double deviation = Math.sqrt(variance + config.layerNormEpsilon());
+      double deviation = Math.sqrt(variance + epsilon);
       for (int i = 0; i < e; i++) {
         y[t * e + i] = (x[t * e + i] - mean) / deviation * g[i] + b[i];
       }

@@ -15,11 +15,13 @@ public final class Suite {
   private static final List<Findings.Mutant> MUTANTS = new ArrayList<>();
   private static final Map<String, String> UNAVAILABLE = new LinkedHashMap<>();
 
-  static synchronized void add(Verdict verdict) {
+  /** A verdict. */
+  public static synchronized void add(Verdict verdict) {
     VERDICTS.add(verdict);
   }
 
-  static synchronized void add(Evidence evidence) {
+  /** What was measured. */
+  public static synchronized void add(Evidence evidence) {
     EVIDENCE.add(evidence);
   }
 
@@ -28,7 +30,8 @@ public final class Suite {
     MUTANTS.add(mutant);
   }
 
-  static synchronized void unavailable(String engine, String model, String reason) {
+  /** An engine that could not be opened on a model, and why. */
+  public static synchronized void unavailable(String engine, String model, String reason) {
     UNAVAILABLE.put(engine + " on " + model, reason);
   }
 

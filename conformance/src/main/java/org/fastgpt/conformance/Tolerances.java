@@ -50,8 +50,13 @@ public final class Tolerances {
     return 2 * logitBound;
   }
 
-  /** The fp64 judge against HuggingFace in float64, relative to the largest: a thousandth of it. */
-  public static final double ORACLE = 1e-12;
+  /**
+   * The fp64 judge against HuggingFace in float64, relative to the largest: the same rounding with
+   * 29 more bits, in each of the two.
+   */
+  public static double oracle(GptConfig c) {
+    return betweenTwo(logits(c)) * 0x1p-29;
+  }
 
   private static double afterBlocks(GptConfig c, int blocks) {
     double terms = blocks * (3.0 * c.nEmbd() + c.nInner()) + c.nEmbd();
