@@ -11,6 +11,7 @@ import java.util.Optional;
  * @param ulpHistogram of the logits against the oracle: bin i counts errors of up to 2^(i - 4) ulp
  *     of the largest logit of the row, the last bin all larger ones
  * @param errorByActivation relative error of each activation that was shown, in order
+ * @param boundByActivation what rounding explains of each, as of {@link Tolerances#activation}
  * @param divergence where the engine first leaves the oracle, if it does
  */
 public record Evidence(
@@ -19,7 +20,19 @@ public record Evidence(
     List<GreedyRun> greedy,
     long[] ulpHistogram,
     Map<String, Double> errorByActivation,
+    Map<String, Double> boundByActivation,
     Optional<Divergence> divergence) {
+
+  /** Without bounds: the report draws none. */
+  public Evidence(
+      String engine,
+      String model,
+      List<GreedyRun> greedy,
+      long[] ulpHistogram,
+      Map<String, Double> errorByActivation,
+      Optional<Divergence> divergence) {
+    this(engine, model, greedy, ulpHistogram, errorByActivation, Map.of(), divergence);
+  }
 
   /** Number of bins of the histogram. */
   public static final int BINS = 16;
