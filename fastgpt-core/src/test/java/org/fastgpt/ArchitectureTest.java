@@ -38,11 +38,14 @@ class ArchitectureTest {
         .check(CORE);
   }
 
+  /** CoreEngine hands text on to the model's tokenizer; what computes knows ids only. */
   @Test
-  void theEngineKnowsNeitherTextNorCommandLine() {
+  void theForwardPassKnowsNeitherTextNorCommandLine() {
     noClasses()
         .that()
         .resideInAPackage("org.fastgpt.core")
+        .and()
+        .doNotHaveSimpleName("CoreEngine")
         .should()
         .dependOnClassesThat()
         .resideInAnyPackage("org.fastgpt.cli", "org.fastgpt.tokenizer", "picocli..")

@@ -23,17 +23,6 @@ public record Evidence(
     Map<String, Double> boundByActivation,
     Optional<Divergence> divergence) {
 
-  /** Without bounds: the report draws none. */
-  public Evidence(
-      String engine,
-      String model,
-      List<GreedyRun> greedy,
-      long[] ulpHistogram,
-      Map<String, Double> errorByActivation,
-      Optional<Divergence> divergence) {
-    this(engine, model, greedy, ulpHistogram, errorByActivation, Map.of(), divergence);
-  }
-
   /** Number of bins of the histogram. */
   public static final int BINS = 16;
 

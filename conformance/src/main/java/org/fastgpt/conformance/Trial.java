@@ -60,7 +60,16 @@ public final class Trial implements AutoCloseable {
         List.copyOf(greedyRuns),
         ulpHistogram.clone(),
         new LinkedHashMap<>(errorByActivation),
+        boundByActivation(),
         divergence);
+  }
+
+  private Map<String, Double> boundByActivation() {
+    var bounds = new LinkedHashMap<String, Double>();
+    for (String name : errorByActivation.keySet()) {
+      bounds.put(name, Tolerances.activation(config(), name));
+    }
+    return bounds;
   }
 
   Exam exam() {

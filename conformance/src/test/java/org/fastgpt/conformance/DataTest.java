@@ -55,7 +55,8 @@ class DataTest {
     double vocab = config.number(config.has("n_vocab") ? "n_vocab" : "vocab_size");
     double context = config.number(config.has("n_ctx") ? "n_ctx" : "n_positions");
     List<Golden> cases = golden.objects("greedy");
-    assertThat(cases.stream().map(c -> Arrays.toString(c.ids("prompt_ids")))).doesNotHaveDuplicates();
+    assertThat(cases.stream().map(c -> Arrays.toString(c.ids("prompt_ids"))))
+        .doesNotHaveDuplicates();
     for (Golden greedy : cases) {
       int[] prompt = greedy.ids("prompt_ids");
       int[] ids = greedy.ids("new_ids");
@@ -87,8 +88,7 @@ class DataTest {
   }
 
   private static String sha256(Path file) throws Exception {
-    return HexFormat.of()
-        .formatHex(MessageDigest.getInstance("SHA-256").digest(read(file)));
+    return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(read(file)));
   }
 
   private static byte[] read(Path file) throws IOException {

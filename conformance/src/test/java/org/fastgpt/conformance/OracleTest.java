@@ -35,7 +35,8 @@ class OracleTest {
     try (Model model = Model.open(Models.resolve("synthetic-small", Progress.NONE))) {
       double[] all = new Oracle(model).logits(logits.ids("ids"));
       double[] last = Arrays.copyOfRange(all, all.length - 997, all.length);
-      assertThat(error(last, logits.doubles("last_logits"))).isLessThan(Tolerances.oracle(model.config()));
+      assertThat(error(last, logits.doubles("last_logits")))
+          .isLessThan(Tolerances.oracle(model.config()));
     }
   }
 
@@ -45,7 +46,8 @@ class OracleTest {
     try (Model model = Model.open(Golden.data().resolve("models/tiny-shakespeare"))) {
       double[] all = new Oracle(model).logits(context.ids("ids"));
       double[] last = Arrays.copyOfRange(all, all.length - 1024, all.length);
-      assertThat(error(last, context.doubles("last_logits"))).isLessThan(Tolerances.oracle(model.config()));
+      assertThat(error(last, context.doubles("last_logits")))
+          .isLessThan(Tolerances.oracle(model.config()));
     }
   }
 
