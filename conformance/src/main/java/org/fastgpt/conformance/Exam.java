@@ -63,7 +63,11 @@ public final class Exam implements AutoCloseable {
     this.model = model;
     golden = Golden.of(model.name());
     oracle = new Oracle(model);
-    greedy = golden.filter(g -> g.has("greedy")).map(Exam::greedy).orElseGet(this::ownGreedy);
+    greedy =
+        golden
+            .filter(g -> g.has("greedy"))
+            .map(Exam::greedy)
+            .orElseGet(() -> OpenAi.is124M(model) ? published() : ownGreedy());
     sequence = makeSequence();
     logits = oracle.logits(sequence, activations::put);
   }
@@ -163,6 +167,30 @@ public final class Exam implements AutoCloseable {
                   steps.stream().map(s -> s.doubles("top_logits")).toArray(double[][]::new));
             })
         .toList();
+  }
+
+  /** The published ids of OpenAI's weights, with the oracle's logits at each step. */
+  private List<Greedy> published() {
+    return OpenAi.greedyCases().stream()
+        .map(c -> judged(c.ids("prompt_ids"), OpenAi.newIds(c)))
+        .toList();
+  }
+
+  /** A given continuation with the oracle's two largest logits at each step. */
+  Greedy judged(int[] prompt, int[] ids) {
+    int[] all = Arrays.copyOf(prompt, prompt.length + ids.length);
+    System.arraycopy(ids, 0, all, prompt.length, ids.length);
+    int vocab = config().nVocab();
+    double[] computed = oracle.logits(all);
+    int[][] topIds = new int[ids.length][];
+    double[][] topLogits = new double[ids.length][];
+    for (int step = 0; step < ids.length; step++) {
+      int row = prompt.length + step - 1;
+      double[] logits = Arrays.copyOfRange(computed, row * vocab, (row + 1) * vocab);
+      topIds[step] = topTwo(logits);
+      topLogits[step] = Arrays.stream(topIds[step]).mapToDouble(id -> logits[id]).toArray();
+    }
+    return new Greedy(prompt, ids, topIds, topLogits);
   }
 
   /** What the oracle says of the prompt that is everyone's example, or of some ids. */
