@@ -127,15 +127,23 @@ final class Rules {
 
   /** Of the values as little-endian float32. */
   static String sha256(float[] values) {
+    MessageDigest digest = sha256();
+    ByteBuffer chunk = ByteBuffer.allocate(1 << 16).order(ByteOrder.LITTLE_ENDIAN);
+    for (int from = 0; from < values.length; from += chunk.capacity() / 4) {
+      int n = Math.min(chunk.capacity() / 4, values.length - from);
+      chunk.clear().asFloatBuffer().put(values, from, n);
+      digest.update(chunk.limit(4 * n));
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  static String sha256(byte[] bytes) {
+    return HexFormat.of().formatHex(sha256().digest(bytes));
+  }
+
+  private static MessageDigest sha256() {
     try {
-      var digest = MessageDigest.getInstance("SHA-256");
-      ByteBuffer chunk = ByteBuffer.allocate(1 << 16).order(ByteOrder.LITTLE_ENDIAN);
-      for (int from = 0; from < values.length; from += chunk.capacity() / 4) {
-        int n = Math.min(chunk.capacity() / 4, values.length - from);
-        chunk.clear().asFloatBuffer().put(values, from, n);
-        digest.update(chunk.limit(4 * n));
-      }
-      return HexFormat.of().formatHex(digest.digest());
+      return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
       throw new AssertionError("every JDK has SHA-256", e);
     }

@@ -140,7 +140,7 @@ final class Gpt2 implements Session {
     see(l, ".ln_2", norm, rows, nEmbd);
     linear(norm, b.cFc(), hidden, rows); // [n_seq, n_embd] -> [n_seq, n_inner]
     see(l, ".mlp.c_fc", hidden, rows, config.nInner());
-    kernels.gelu(hidden, 0, rows * config.nInner());
+    kernels.gelu(hidden, 0, rows * config.nInner(), lanes[0]);
     see(l, ".mlp.gelu", hidden, rows, config.nInner());
     linear(hidden, b.mlpProj(), norm, rows); // [n_seq, n_inner] -> [n_seq, n_embd]
     see(l, ".mlp.c_proj", norm, rows, nEmbd);

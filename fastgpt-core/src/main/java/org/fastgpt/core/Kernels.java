@@ -20,8 +20,8 @@ import java.util.Locale;
  * </ul>
  *
  * A chain runs in parallel across outputs (vector lanes and threads lie there), the lanes of a dot
- * product fit vectors of 4, 8, 16 or 32 floats. The accumulators of a lanes sum are scratch memory
- * of the caller, {@code lanes [32]}: nothing is allocated here.
+ * product fit vectors of 4, 8, 16 or 32 floats. Scratch memory, for the accumulators among other
+ * things, is the caller's {@code lanes [32]}: nothing is allocated here.
  */
 interface Kernels {
 
@@ -77,7 +77,7 @@ interface Kernels {
    * GPT-2's GELU in place: 0.5 x (1 + tanh(u)), u = sqrt(2/pi) (x + 0.044715 x³), computed as the
    * equal x / (1 + exp(-2u)), which does not cancel for negative x. {@code x [n] at offset at}.
    */
-  void gelu(float[] x, int at, int n);
+  void gelu(float[] x, int at, int n, float[] lanes);
 
   /** exp(x - max) / sum, in place; the sum in lanes. {@code x [n] at offset at}, n at least 1. */
   void softmax(float[] x, int at, int n, float[] lanes);

@@ -77,7 +77,7 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
-  public void gelu(float[] x, int at, int n) {
+  public void gelu(float[] x, int at, int n, float[] lanes) {
     for (int i = at; i < at + n; i++) {
       x[i] = gelu(x[i]);
     }

@@ -316,16 +316,20 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
-  public void gelu(float[] x, int at, int n) {
+  public void gelu(float[] x, int at, int n, float[] lanes) {
     int i = at;
-    for (; i + W <= at + n; i += W) {
-      FloatVector v = FloatVector.fromArray(S, x, i);
-      FloatVector a =
-          v.mul(v)
-              .fma(
-                  FloatVector.broadcast(S, ScalarKernels.GELU_B),
-                  FloatVector.broadcast(S, ScalarKernels.GELU_A));
-      v.div(exp(v.mul(a)).add(1)).intoArray(x, i);
+    for (; i + LANES <= at + n; i += LANES) {
+      for (int c = 0; c < LANES; c += W) {
+        FloatVector v = FloatVector.fromArray(S, x, i + c);
+        v.mul(v.mul(v).fma(all(ScalarKernels.GELU_B), all(ScalarKernels.GELU_A)))
+            .intoArray(lanes, c);
+      }
+      exp(lanes, 0, LANES);
+      for (int c = 0; c < LANES; c += W) {
+        FloatVector.fromArray(S, x, i + c)
+            .div(FloatVector.fromArray(S, lanes, c).add(1))
+            .intoArray(x, i + c);
+      }
     }
     for (; i < at + n; i++) {
       x[i] = ScalarKernels.gelu(x[i]);
@@ -336,17 +340,21 @@ final class VectorKernels implements Kernels {
   public void softmax(float[] x, int at, int n, float[] lanes) {
     float max = max(x, at, n);
     int whole = n / LANES * LANES;
+    for (int i = 0; i < whole; i += W) {
+      FloatVector.fromArray(S, x, at + i).sub(max).intoArray(x, at + i);
+    }
+    exp(x, at, whole);
+    for (int i = whole; i < n; i++) {
+      x[at + i] = ScalarKernels.exp(x[at + i] - max);
+    }
     for (int c = 0; c < LANES; c += W) {
       FloatVector sum = FloatVector.zero(S);
       for (int i = c; i < whole; i += LANES) {
-        FloatVector e = exp(FloatVector.fromArray(S, x, at + i).sub(max));
-        e.intoArray(x, at + i);
-        sum = sum.add(e);
+        sum = sum.add(FloatVector.fromArray(S, x, at + i));
       }
       sum.intoArray(lanes, c);
     }
     for (int i = whole; i < n; i++) {
-      x[at + i] = ScalarKernels.exp(x[at + i] - max);
       lanes[i - whole] += x[at + i];
     }
     float sum = fold(lanes);
@@ -423,21 +431,27 @@ final class VectorKernels implements Kernels {
     }
   }
 
-  /** {@link ScalarKernels#exp}, step by step. */
-  private static FloatVector exp(FloatVector x) {
-    FloatVector c = x.max(ScalarKernels.EXP_MIN).min(ScalarKernels.EXP_MAX);
-    FloatVector z = c.fma(all(ScalarKernels.LOG2_E), all(ScalarKernels.ROUND));
-    FloatVector n = z.sub(ScalarKernels.ROUND);
-    FloatVector r = n.fma(all(-ScalarKernels.LN2_LO), n.fma(all(-ScalarKernels.LN2_HI), c));
-    FloatVector p = all(ScalarKernels.EXP_C6).fma(r, all(ScalarKernels.EXP_C5));
-    p = p.fma(r, all(ScalarKernels.EXP_C4));
-    p = p.fma(r, all(ScalarKernels.EXP_C3));
-    p = p.fma(r, all(ScalarKernels.EXP_C2));
-    p = p.fma(r, all(ScalarKernels.EXP_C1));
-    p = p.fma(r.mul(r), r).add(1);
-    IntVector bits = z.reinterpretAsInts().lanewise(LSHL, 23).add(p.reinterpretAsInts());
-    FloatVector y = bits.reinterpretAsFloats();
-    return y.blend(0f, x.compare(LT, ScalarKernels.EXP_MIN));
+  /**
+   * {@link ScalarKernels#exp}, step by step, in place. {@code x [n] at offset at}, n a multiple of
+   * the width. On arrays: a vector that is handed to a method, or returned, is an object on the
+   * heap wherever that method is not inlined, and one of this size is not always.
+   */
+  private static void exp(float[] x, int at, int n) {
+    for (int i = at; i < at + n; i += W) {
+      FloatVector v = FloatVector.fromArray(S, x, i);
+      FloatVector c = v.max(ScalarKernels.EXP_MIN).min(ScalarKernels.EXP_MAX);
+      FloatVector z = c.fma(all(ScalarKernels.LOG2_E), all(ScalarKernels.ROUND));
+      FloatVector k = z.sub(ScalarKernels.ROUND);
+      FloatVector r = k.fma(all(-ScalarKernels.LN2_LO), k.fma(all(-ScalarKernels.LN2_HI), c));
+      FloatVector p = all(ScalarKernels.EXP_C6).fma(r, all(ScalarKernels.EXP_C5));
+      p = p.fma(r, all(ScalarKernels.EXP_C4));
+      p = p.fma(r, all(ScalarKernels.EXP_C3));
+      p = p.fma(r, all(ScalarKernels.EXP_C2));
+      p = p.fma(r, all(ScalarKernels.EXP_C1));
+      p = p.fma(r.mul(r), r).add(1);
+      IntVector bits = z.reinterpretAsInts().lanewise(LSHL, 23).add(p.reinterpretAsInts());
+      bits.reinterpretAsFloats().blend(0f, v.compare(LT, ScalarKernels.EXP_MIN)).intoArray(x, i);
+    }
   }
 
   private static FloatVector all(float value) {

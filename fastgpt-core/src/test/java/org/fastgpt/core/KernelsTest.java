@@ -62,7 +62,7 @@ class KernelsTest {
     float[] g = values(n);
     float[] b = values(n);
     sameBits(OFFSET + n + OFFSET, (k, y) -> k.layerNorm(x, g, b, 1e-5f, y, OFFSET, n, lanes()));
-    inPlaceSameBits(x, (k, y) -> k.gelu(y, OFFSET, n));
+    inPlaceSameBits(x, (k, y) -> k.gelu(y, OFFSET, n, lanes()));
     inPlaceSameBits(x, (k, y) -> k.softmax(y, OFFSET, n, lanes()));
     inPlaceSameBits(x, (k, y) -> k.add(y, b, n));
   }
@@ -111,7 +111,7 @@ class KernelsTest {
     for (int i = 0; i < many.length; i++) {
       many[i] = x[i % x.length];
     }
-    inPlaceSameBits(many, (k, y) -> k.gelu(y, OFFSET, many.length - OFFSET));
+    inPlaceSameBits(many, (k, y) -> k.gelu(y, OFFSET, many.length - OFFSET, lanes()));
     for (int from = 0; from < x.length; from++) {
       float[] row = Arrays.copyOfRange(many, from, from + 40);
       inPlaceSameBits(row, (k, y) -> k.softmax(y, 0, 40, lanes()));

@@ -11,11 +11,13 @@ import java.util.List;
 import org.fastgpt.GptConfig;
 import org.fastgpt.Session;
 import org.fastgpt.model.Model;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What PyTorch allocates is given back at once, without the garbage collector. */
+@Tag("slow")
 class NativeMemoryTest {
   private static final Path STATUS = Path.of("/proc/self/status");
 

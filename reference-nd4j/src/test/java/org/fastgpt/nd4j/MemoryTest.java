@@ -10,11 +10,13 @@ import java.nio.file.Path;
 import java.util.Scanner;
 import org.fastgpt.Session;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Native memory does not grow: not with the tokens of a session, not with sessions. */
+@Tag("slow")
 class MemoryTest {
   private static final Path STATM = Path.of("/proc/self/statm");
   private static final long PAGE = 4096; // of x86_64 and most arm64 kernels

@@ -17,10 +17,12 @@ import org.fastgpt.conformance.Verdict.Outcome;
 import org.fastgpt.model.Progress;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** The suite itself is tested: every broken engine is caught by a rule, the healthy one by none. */
+@Tag("slow")
 class CaughtTest {
 
   /** All but the two that take longer than all others together, and find no more than those. */

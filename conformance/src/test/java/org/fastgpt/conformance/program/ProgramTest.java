@@ -26,6 +26,7 @@ import org.fastgpt.model.Models;
 import org.fastgpt.model.Progress;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -33,6 +34,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Programs that keep to the protocol, and programs that do not. */
 @Timeout(120)
+@Tag("slow")
 class ProgramTest {
   private static final String ALL = "logits,text";
   private static Model model;
