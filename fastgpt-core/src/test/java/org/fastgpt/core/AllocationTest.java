@@ -14,6 +14,7 @@ import org.fastgpt.model.Model;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+/** Runs in a JVM of its own: see the module's pom. */
 class AllocationTest {
 
   private static final int TOKENS = 200;
