@@ -35,7 +35,8 @@ final class Gpt2 implements Session {
   private final float[] qkv; // [n_seq, 3*n_embd]
   private final float[] heads; // attention's output, heads side by side [n_seq, n_embd]
   private final float[] hidden; // of the MLP [n_seq, n_inner]
-  private float[] logits; // [1 or HEAD_ROWS, n_vocab]
+  private final float[] logits; // of one row [n_vocab]
+  private float[] logitsOfRows; // [HEAD_ROWS, n_vocab]; null until all are asked for
   private final float[][] lanes; // scratch of the kernels [worker][32]
   private final LinearSection linear = new LinearSection();
   private final HeadSection head = new HeadSection();
@@ -75,25 +76,28 @@ final class Gpt2 implements Session {
       rows = Math.min(ids.length - from, x.length / nEmbd);
       forward(ids, from, rows);
     }
-    head(rows - 1, 1, position - 1);
+    head(rows - 1, 1, position - 1, logits);
     return logits;
   }
 
   @Override
   public void forward(int[] ids, LogitsSink each) {
     check(ids);
+    int nVocab = config.nVocab();
+    if (logitsOfRows == null) {
+      logitsOfRows = new float[HEAD_ROWS * nVocab];
+    }
     int rows;
     for (int from = 0; from < ids.length; from += rows) {
       rows = Math.min(ids.length - from, x.length / nEmbd);
       int first = position;
       forward(ids, from, rows);
-      float[] row = new float[config.nVocab()];
       for (int t = 0; t < rows; t += HEAD_ROWS) {
         int n = Math.min(HEAD_ROWS, rows - t);
-        head(t, n, first + t);
+        head(t, n, first + t, logitsOfRows);
         for (int i = 0; i < n; i++) {
-          System.arraycopy(logits, i * row.length, row, 0, row.length);
-          each.accept(first + t + i, row);
+          System.arraycopy(logitsOfRows, i * nVocab, logits, 0, nVocab);
+          each.accept(first + t + i, logits);
         }
       }
     }
@@ -179,15 +183,13 @@ final class Gpt2 implements Session {
   }
 
   /** Logits of {@code n} rows from {@code row} on, which has position {@code first}. */
-  private void head(int row, int n, int first) { // [n, n_embd] -> [n, n_vocab]
-    if (logits.length < n * config.nVocab()) {
-      logits = new float[HEAD_ROWS * config.nVocab()];
-    }
+  private void head(int row, int n, int first, float[] y) { // [n, n_embd] -> [n, n_vocab]
     System.arraycopy(norm, row * nEmbd, heads, 0, n * nEmbd);
+    head.y = y;
     head.rows = n;
     head.columns = columns(config.nVocab());
     workers.run(head, chunks(config.nVocab(), head.columns));
-    see("logits", first, logits, n, config.nVocab());
+    see("logits", first, y, n, config.nVocab());
   }
 
   /** Columns per chunk: two chunks a thread, so that a slow thread leaves work to the others. */
@@ -219,6 +221,7 @@ final class Gpt2 implements Session {
 
   /** A range of the vocabulary. */
   private final class HeadSection implements Workers.Section {
+    private float[] y;
     private int rows;
     private int columns;
 
@@ -227,7 +230,7 @@ final class Gpt2 implements Session {
       int from = chunk * columns;
       int to = Math.min(from + columns, config.nVocab());
       kernels.linearTransposed(
-          heads, rows, nEmbd, weights.lmHead(), logits, config.nVocab(), from, to, lanes[worker]);
+          heads, rows, nEmbd, weights.lmHead(), y, config.nVocab(), from, to, lanes[worker]);
     }
   }
 

@@ -60,6 +60,16 @@ class SessionTest {
   }
 
   @Test
+  void givesTheLogitsOfOnePositionAlsoAfterThoseOfMany() {
+    try (Session session = engine.newSession()) {
+      float[] expected = session.forward(1, 2, 3).clone();
+      session.rewind(0);
+      session.forward(new int[] {1, 2}, (position, logits) -> assertThat(logits).hasSize(1024));
+      assertThat(session.forward(3)).containsExactly(expected);
+    }
+  }
+
+  @Test
   void rejectsAnEmptyInput() {
     try (Session session = engine.newSession()) {
       assertThatThrownBy(session::forward)
