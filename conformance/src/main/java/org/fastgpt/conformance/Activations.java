@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.fastgpt.Probe;
 import org.fastgpt.Session;
+import org.fastgpt.Tolerances;
 
 /** Activations of an engine beside the oracle's. */
 final class Activations {
@@ -88,7 +89,7 @@ final class Activations {
         continue;
       }
       double error = relativeError(actual, exact);
-      double bound = Math.max(Tolerances.activation(trial.config(), name), 0x1p-23);
+      double bound = Tolerances.activation(trial.config(), name);
       if (error > bound) {
         int position = name.endsWith("softmax") ? 0 : firstRow(trial, actual, exact, bound);
         return Optional.of(new Divergence(name, position, before, error, bound));

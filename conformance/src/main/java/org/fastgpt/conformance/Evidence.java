@@ -3,6 +3,7 @@ package org.fastgpt.conformance;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.fastgpt.Tolerances;
 
 /**
  * What was measured of an engine on a model, for the report.

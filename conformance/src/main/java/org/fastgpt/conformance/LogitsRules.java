@@ -8,6 +8,7 @@ import org.fastgpt.BatchGenerator;
 import org.fastgpt.Generator;
 import org.fastgpt.Probe;
 import org.fastgpt.Session;
+import org.fastgpt.Tolerances;
 import org.fastgpt.conformance.Verdict.Outcome;
 
 /** The rules on numbers: against the oracle and against HuggingFace. */
@@ -42,8 +43,7 @@ final class LogitsRules {
       double error =
           Activations.relativeError(seen.get(name), trial.exam().activations().get(name));
       trial.keepError(name, error);
-      // embd has no bound of its own: C04 demands its bits
-      double bound = Math.max(Tolerances.activation(trial.config(), name), 0x1p-23);
+      double bound = Tolerances.activation(trial.config(), name);
       worst = Math.max(worst, error / bound);
     }
     if (!missing.isEmpty() && worst <= 1) {

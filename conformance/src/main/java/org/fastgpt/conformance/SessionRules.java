@@ -9,6 +9,7 @@ import java.util.concurrent.Future;
 import org.fastgpt.Engine;
 import org.fastgpt.Promise;
 import org.fastgpt.Session;
+import org.fastgpt.Tolerances;
 import org.fastgpt.conformance.Verdict.Outcome;
 
 /** The rules on sessions: the same question, asked in different ways, has one answer. */

@@ -9,6 +9,7 @@ import org.fastgpt.Engine;
 import org.fastgpt.GptConfig;
 import org.fastgpt.Promise;
 import org.fastgpt.Session;
+import org.fastgpt.Tolerances;
 import org.fastgpt.conformance.Verdict.Outcome;
 import org.fastgpt.conformance.program.NoLogitsException;
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.Arrays;
 import java.util.HashMap;
 import org.fastgpt.Probe;
+import org.fastgpt.Tolerances;
 import org.fastgpt.model.Model;
 import org.fastgpt.model.Models;
 import org.fastgpt.model.Progress;

@@ -14,6 +14,7 @@ import org.fastgpt.Engines;
 import org.fastgpt.Fixtures;
 import org.fastgpt.Probe;
 import org.fastgpt.Session;
+import org.fastgpt.Tolerances;
 import org.fastgpt.model.Model;
 import org.fastgpt.model.Models;
 import org.fastgpt.model.Progress;
@@ -42,8 +43,7 @@ class GoldenTest {
       assertThat(seen.keySet()).containsExactlyInAnyOrderElementsOf(expected.keySet());
       assertThat(seen.keySet()).containsExactlyInAnyOrderElementsOf(Probe.names(2));
       for (String name : Probe.names(2)) {
-        int layer = name.startsWith("h.") ? name.charAt(2) - '0' : name.equals("embd") ? 0 : 1;
-        double bound = RoundingModel.activation(engine.config(), layer);
+        double bound = Tolerances.activation(engine.config(), name);
         assertClose(name, seen.get(name), Fixtures.doubles(expected, name), bound);
       }
     }
@@ -58,7 +58,7 @@ class GoldenTest {
         Engine engine = Engines.named("core").open(model, EngineOptions.DEFAULT);
         Session session = engine.newSession()) {
       double[] logits = doubles(session.forward(Fixtures.ids(golden, "ids")), 997);
-      double bound = RoundingModel.logits(engine.config());
+      double bound = Tolerances.logits(engine.config());
       assertClose("logits", logits, Fixtures.doubles(golden, "last_logits"), bound);
     }
   }
@@ -85,7 +85,7 @@ class GoldenTest {
   private static void greedyCases(Model model, List<Map<String, Object>> cases) {
     try (Engine engine = Engines.named("core").open(model, EngineOptions.DEFAULT);
         Session session = engine.newSession()) {
-      double bound = RoundingModel.logits(engine.config());
+      double bound = Tolerances.logits(engine.config());
       for (Map<String, Object> golden : cases) {
         session.rewind(0);
         float[] logits = session.forward(Fixtures.ids(golden, "prompt_ids"));
@@ -119,7 +119,7 @@ class GoldenTest {
         Engine engine = Engines.named("core").open(model, EngineOptions.DEFAULT);
         Session session = engine.newSession()) {
       assertThat(ids).hasSize(engine.config().nCtx());
-      double bound = RoundingModel.logits(engine.config());
+      double bound = Tolerances.logits(engine.config());
       session.forward(
           ids,
           (position, logits) -> {

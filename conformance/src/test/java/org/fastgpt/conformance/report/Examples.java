@@ -9,13 +9,13 @@ import java.util.Random;
 import org.fastgpt.GptConfig;
 import org.fastgpt.Probe;
 import org.fastgpt.Promise;
+import org.fastgpt.Tolerances;
 import org.fastgpt.conformance.Divergence;
 import org.fastgpt.conformance.Evidence;
 import org.fastgpt.conformance.Findings;
 import org.fastgpt.conformance.Findings.Mutant;
 import org.fastgpt.conformance.GreedyRun;
 import org.fastgpt.conformance.Rule;
-import org.fastgpt.conformance.Tolerances;
 import org.fastgpt.conformance.Verdict;
 import org.fastgpt.conformance.Verdict.Outcome;
 
