@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.fastgpt.conformance.mutants.PlainProvider;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -27,6 +28,7 @@ class CompareIT {
   @TempDir private Path folder;
   private String out;
   private String err;
+  private String classPath = "";
 
   @BeforeEach
   void notOnWindows() {
@@ -71,6 +73,17 @@ class CompareIT {
     assertThat(report.resolve("report.json")).exists();
   }
 
+  /** Classes of the tests stand for a jar of somebody's. */
+  @Test
+  void anEngineIsAddedByTheClassPath() throws Exception {
+    Path services = Files.createDirectories(folder.resolve("jar/META-INF/services"));
+    Files.writeString(
+        services.resolve("org.fastgpt.EngineProvider"), PlainProvider.class.getName());
+    classPath = folder.resolve("jar") + ":" + Path.of("target", "test-classes").toAbsolutePath();
+    assertThat(run(List.of("check", "--engine", "plain", "-m", "synthetic-awkward"))).isZero();
+    assertThat(out).contains("plain ", "No faults");
+  }
+
   @Test
   void badInputOfCheckIsOneLine() throws Exception {
     assertThat(run(List.of("check", "--engine", "abacus"))).isEqualTo(2);
@@ -81,6 +94,7 @@ class CompareIT {
     var command = new ArrayList<>(List.of(Path.of("bin", "fastgpt-compare").toString()));
     command.addAll(arguments);
     var builder = new ProcessBuilder(command);
+    builder.environment().put("FASTGPT_CLASSPATH", classPath);
     builder.redirectInput(Files.writeString(folder.resolve("in"), "").toFile());
     builder.redirectOutput(folder.resolve("out").toFile());
     builder.redirectError(folder.resolve("err").toFile());
