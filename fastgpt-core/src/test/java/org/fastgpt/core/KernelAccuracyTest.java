@@ -66,8 +66,8 @@ class KernelAccuracyTest {
       double sum = 0;
       for (int i = 0; i < n; i++) {
         sum += x[i];
-        // exp's argument, up to 20 here, is rounded to half its ulp, which is 8 ulp of the result;
-        // measured 9.5 with exp, sum and quotient
+        // exp's argument, up to 20 here, is rounded to half its ulp, which is 8 ulp of the result.
+        // Measured 9.5 with exp, sum and quotient.
         assertThat((double) x[i]).isCloseTo(exact[i], within(20 * ULP_OF_1 * exact[i]));
       }
       assertThat(sum).isCloseTo(1.0, within(4 * ULP_OF_1));

@@ -268,7 +268,7 @@ class SafetensorsTest {
   }
 
   @Test
-  @DisabledOnOs(OS.WINDOWS)
+  @DisabledOnOs(value = OS.WINDOWS, disabledReason = "links and pipes need a Unix")
   void followsALinkAsInHuggingFacesCache() throws IOException {
     Path blob = Files.createDirectories(temp.resolve("blobs")).resolve("0123abcd");
     Files.copy(Data.FORMATS.resolve("model.safetensors"), blob);
@@ -279,21 +279,21 @@ class SafetensorsTest {
   }
 
   @Test
-  @DisabledOnOs(OS.WINDOWS)
+  @DisabledOnOs(value = OS.WINDOWS, disabledReason = "links and pipes need a Unix")
   void refusesABrokenLink() throws IOException {
     Files.createSymbolicLink(file, Path.of("nowhere"));
     refused("a link to a file that is not there");
   }
 
   @Test
-  @DisabledOnOs(OS.WINDOWS)
+  @DisabledOnOs(value = OS.WINDOWS, disabledReason = "links and pipes need a Unix")
   void refusesALinkToItself() throws IOException {
     Files.createSymbolicLink(file, file.getFileName());
     refusedStartingWith("Too many levels of symbolic links");
   }
 
   @Test
-  @DisabledOnOs(OS.WINDOWS)
+  @DisabledOnOs(value = OS.WINDOWS, disabledReason = "links and pipes need a Unix")
   void refusesALinkToADevice() throws IOException {
     Files.createSymbolicLink(file, Path.of("/dev/zero"));
     refused("a regular file expected, a device or pipe found");
@@ -301,7 +301,7 @@ class SafetensorsTest {
   }
 
   @Test
-  @DisabledOnOs(OS.WINDOWS)
+  @DisabledOnOs(value = OS.WINDOWS, disabledReason = "links and pipes need a Unix")
   void refusesAPipeWithoutWaiting() throws Exception {
     assertThat(new ProcessBuilder("mkfifo", file.toString()).start().waitFor()).isZero();
     refused("a regular file expected, a device or pipe found");
