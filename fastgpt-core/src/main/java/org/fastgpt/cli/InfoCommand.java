@@ -32,6 +32,7 @@ final class InfoCommand implements Callable<Integer> {
       GptConfig config = model.config();
       line("model", model.name());
       line("path", model.path());
+      line("format", model.format());
       line("parameters", String.format(Locale.ROOT, "%,d", config.parameters()));
       line("n_vocab", config.nVocab());
       line("n_ctx", config.nCtx());

@@ -7,23 +7,41 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Optional;
 import org.fastgpt.GptConfig;
 import org.fastgpt.model.GptTensors.Found;
+import org.fastgpt.tokenizer.Tokenizer;
 
 /**
  * Reads a folder in HuggingFace's layout: config.json, and model.safetensors or, for a model in
  * several files (shards), model.safetensors.index.json, which says in which file each tensor is.
  */
-final class HuggingFace {
+final class HuggingFace implements Format {
   static final String CONFIG = "config.json";
   static final String SINGLE = "model.safetensors";
   static final String INDEX = "model.safetensors.index.json";
   private static final long MAX_INDEX_BYTES = 16 << 20;
 
-  private HuggingFace() {}
+  /** By config.json: what it asks for, and a folder lacks, is what the user has to hear about. */
+  @Override
+  public boolean matches(Path path) {
+    return Files.isDirectory(path) && isThere(path.resolve(CONFIG));
+  }
+
+  @Override
+  public Checkpoint read(Path folder, Arena arena) {
+    GptConfig config = ConfigJson.read(folder.resolve(CONFIG));
+    return new Checkpoint(
+        "HuggingFace",
+        config,
+        tensors(folder, config, arena),
+        Models.hasVocabulary(folder)
+            ? Optional.of(() -> Tokenizer.load(folder))
+            : Optional.empty());
+  }
 
   /** The tensors by name without "transformer.", checked against {@code config}. */
-  static Map<String, StoredTensor> tensors(Path folder, GptConfig config, Arena arena) {
+  private static Map<String, StoredTensor> tensors(Path folder, GptConfig config, Arena arena) {
     // As transformers does: one file, if it is there, before several.
     if (isThere(folder.resolve(SINGLE))) {
       return GptTensors.select(config, single(folder.resolve(SINGLE), arena), SINGLE);

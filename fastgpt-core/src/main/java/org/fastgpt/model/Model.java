@@ -6,16 +6,16 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Collections;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 import org.fastgpt.GptConfig;
 import org.fastgpt.tokenizer.Tokenizer;
 
 /**
- * A model folder, opened: configuration, tensors, vocabulary. Close it after its engines. The files
- * are mapped, not read: they must stay as they are while the model is open.
+ * A model, opened: configuration, tensors, vocabulary. Close it after its engines. The files are
+ * mapped, not read: they must stay as they are while the model is open.
  */
 public final class Model implements AutoCloseable {
 
@@ -29,41 +29,40 @@ public final class Model implements AutoCloseable {
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final Path path;
-  private final GptConfig config;
-  private final Map<String, StoredTensor> tensors;
+  private final Checkpoint checkpoint;
   private final Arena arena;
   private Optional<Tokenizer> tokenizer; // null until asked for
   private final Map<String, MemorySegment> widened = new ConcurrentHashMap<>();
 
-  private Model(Path path, GptConfig config, Map<String, StoredTensor> tensors, Arena arena) {
+  private Model(Path path, Checkpoint checkpoint, Arena arena) {
     this.path = path;
-    this.config = config;
-    this.tensors = Collections.unmodifiableMap(tensors); // keeps its order
+    this.checkpoint = checkpoint;
     this.arena = arena;
   }
 
   /**
-   * Opens the folder {@code path} in HuggingFace's layout.
+   * Opens a model folder or file.
    *
-   * @throws ModelException the folder is not a model, is damaged, or needs what is not supported
+   * @throws ModelException it is not a model, is damaged, or needs what is not supported
    */
   @SuppressWarnings("MustBeClosedChecker") // close() closes it
   public static Model open(Path path) {
-    if (!Files.isDirectory(path)) {
-      throw new ModelException(
-          path
-              + ": a model folder expected, "
-              + (Files.exists(path) ? "a file" : "nothing")
-              + " found");
-    }
-    GptConfig config = ConfigJson.read(path.resolve(HuggingFace.CONFIG));
+    Format format = Format.of(path).orElseThrow(() -> notOne(path));
     Arena arena = Arena.ofShared();
     try {
-      return new Model(path, config, HuggingFace.tensors(path, config, arena), arena);
+      return new Model(path, format.read(path, arena), arena);
     } catch (RuntimeException | Error e) {
       arena.close();
       throw e;
     }
+  }
+
+  private static ModelException notOne(Path path) {
+    String found =
+        Files.isDirectory(path)
+            ? "a folder without " + HuggingFace.CONFIG
+            : Files.exists(path) ? "a file of another kind" : "nothing";
+    return new ModelException(path + ": a model expected, " + found + " found");
   }
 
   public Path path() {
@@ -77,12 +76,17 @@ public final class Model implements AutoCloseable {
   }
 
   public GptConfig config() {
-    return config;
+    return checkpoint.config();
+  }
+
+  /** The layout of its files, such as "HuggingFace". */
+  public String format() {
+    return checkpoint.format();
   }
 
   /** All tensors of the model by HuggingFace's name without "transformer.", checked. */
   public Map<String, StoredTensor> tensors() {
-    return tensors;
+    return checkpoint.tensors();
   }
 
   /**
@@ -92,7 +96,7 @@ public final class Model implements AutoCloseable {
    * @throws IllegalArgumentException the model has no tensor of that name
    */
   public MemorySegment floats(String name) {
-    StoredTensor tensor = tensors.get(name);
+    StoredTensor tensor = tensors().get(name);
     if (tensor == null) {
       throw new IllegalArgumentException(name + ": no such tensor in " + path);
     }
@@ -144,10 +148,10 @@ public final class Model implements AutoCloseable {
   }
 
   private Optional<Tokenizer> loadTokenizer() {
-    if (Models.hasVocabulary(path)) {
-      return Optional.of(Tokenizer.load(path));
+    if (checkpoint.tokenizer().isPresent()) {
+      return checkpoint.tokenizer().map(Supplier::get);
     }
-    return config.nVocab() == 50257 && Synthetic.isOne(path)
+    return config().nVocab() == 50257 && Synthetic.isOne(path)
         ? Models.gpt2Vocabulary().map(Tokenizer::load)
         : Optional.empty();
   }

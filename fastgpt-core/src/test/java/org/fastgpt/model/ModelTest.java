@@ -299,18 +299,18 @@ class ModelTest {
 
   @Test
   void refusesAFolderWithoutConfig() {
-    refused(temp.resolve("config.json") + ": no such file");
+    refused(temp + ": a model expected, a folder without config.json found");
   }
 
   @Test
   void refusesAFileAndNothingAtAll() {
-    Path file = Data.FORMATS.resolve("llama.gguf");
+    Path file = Data.FORMATS.resolve("merges.txt");
     assertThatThrownBy(() -> Model.open(file))
         .isInstanceOf(ModelException.class)
-        .hasMessage(file + ": a model folder expected, a file found");
+        .hasMessage(file + ": a model expected, a file of another kind found");
     assertThatThrownBy(() -> Model.open(temp.resolve("none")))
         .isInstanceOf(ModelException.class)
-        .hasMessage(temp.resolve("none") + ": a model folder expected, nothing found");
+        .hasMessage(temp.resolve("none") + ": a model expected, nothing found");
   }
 
   private static Item zeros(String name, DType dtype, Integer... shape) {
