@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.ServiceLoader;
+import org.fastgpt.core.CoreProvider;
 import org.fastgpt.model.ModelException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -44,6 +45,9 @@ public final class Main implements Runnable {
   /** Runs the command and exits with its code. */
   @SuppressWarnings("SystemConsoleNull") // null by -Djdk.console=java.base, 25's default
   public static void main(String[] args) {
+    if (generates(args)) {
+      CoreProvider.warmUp(); // beside all that comes before the first token
+    }
     Console console = System.console();
     var terminal =
         new Terminal(
@@ -55,6 +59,13 @@ public final class Main implements Runnable {
     if (!Interrupt.happened()) { // else the JVM is on its way out already, with its own code
       System.exit(code);
     }
+  }
+
+  /** Whether these arguments seem to run a model: if not, nothing worse happens than some heat. */
+  private static boolean generates(String[] args) {
+    return args.length == 0
+        || args[0].equals("generate")
+        || !args[0].matches("-h|--help|-V|--version|[a-z-]+");
   }
 
   /** Text is UTF-8, whatever the platform thinks. */

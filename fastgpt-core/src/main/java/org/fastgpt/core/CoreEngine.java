@@ -24,6 +24,9 @@ final class CoreEngine implements Engine, TextCodec, ParameterView {
     config = model.config();
     String wanted = System.getProperty("fastgpt.kernels", "auto");
     kernels = Kernels.named(options.settings().getOrDefault("kernels", wanted));
+    if (kernels instanceof VectorKernels) {
+      Warmup.start();
+    }
     weights = Weights.of(model);
     int threads = options.threads();
     workers = new Workers(threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
@@ -46,7 +49,7 @@ final class CoreEngine implements Engine, TextCodec, ParameterView {
 
   @Override
   public Session newSession() {
-    return new Gpt2(config, weights, kernels, workers);
+    return new Gpt2(model, weights, kernels, workers);
   }
 
   @Override

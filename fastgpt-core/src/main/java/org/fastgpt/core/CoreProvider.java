@@ -12,6 +12,16 @@ import org.fastgpt.model.Model;
  */
 public final class CoreProvider implements EngineProvider {
 
+  /**
+   * Begins to get the kernels compiled, beside whatever comes next. Opening an engine does so too;
+   * a program that knows that it will open one gains by calling this first. Returns at once.
+   */
+  public static void warmUp() {
+    if (ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent()) {
+      Warmup.start();
+    }
+  }
+
   @Override
   public String name() {
     return "core";

@@ -1,14 +1,12 @@
 package org.fastgpt.core;
 
-import static org.fastgpt.model.Model.FLOAT;
-
 import java.util.Arrays;
 import org.fastgpt.GptConfig;
 import org.fastgpt.Probe;
 import org.fastgpt.Session;
 import org.fastgpt.core.Weights.Block;
-import org.fastgpt.core.Weights.Linear;
 import org.fastgpt.core.Weights.Norm;
+import org.fastgpt.model.Model;
 
 /**
  * GPT-2's forward pass over one sequence: one body for prefill and decode. As openai/gpt-2
@@ -19,48 +17,60 @@ import org.fastgpt.core.Weights.Norm;
  */
 final class Gpt2 implements Session {
 
-  /** Rows that share one reading of the weights. */
-  private static final int MAX_ROWS = 64;
+  /** Rows that share one reading of the weights: whole tiles, of 6 and of 4. */
+  private static final int MAX_ROWS = 384;
 
   /** Rows whose logits are computed together when all are asked for. */
   private static final int HEAD_ROWS = 8;
 
+  private final Model model;
   private final GptConfig config;
   private final Weights weights;
   private final Kernels kernels;
   private final Workers workers;
+  private final Scratch[] scratch; // of the workers
   private final int nEmbd;
-  private final float[] x; // residual stream [n_seq, n_embd]
-  private final float[] norm; // normalised, and the output of a c_proj [n_seq, n_embd]
-  private final float[] qkv; // [n_seq, 3*n_embd]
-  private final float[] heads; // attention's output, heads side by side [n_seq, n_embd]
-  private final float[] hidden; // of the MLP [n_seq, n_inner]
+  private final LinearLayer linear;
+  private final Attention attention;
+  private final NormSection norms = new NormSection();
+  private final GeluSection gelus = new GeluSection();
+  private final HeadSection head = new HeadSection();
   private final float[] logits; // of one row [n_vocab]
   private float[] logitsOfRows; // [HEAD_ROWS, n_vocab]; null until all are asked for
-  private final float[][] lanes; // scratch of the kernels [worker][32]
-  private final LinearSection linear = new LinearSection();
-  private final HeadSection head = new HeadSection();
-  private final AttentionSection attention;
+  private float[] x; // residual stream [n_seq, n_embd]
+  private float[] norm; // normalised, and the output of a c_proj [n_seq, n_embd]
+  private float[] qkv; // [n_seq, 3*n_embd]
+  private float[] heads; // attention's output, heads side by side [n_seq, n_embd]
+  private float[] hidden; // of the MLP [n_seq, n_inner]
   private KvCache cache;
   private int position;
   private Probe probe;
 
-  Gpt2(GptConfig config, Weights weights, Kernels kernels, Workers workers) {
-    this.config = config;
+  Gpt2(Model model, Weights weights, Kernels kernels, Workers workers) {
+    this.model = model;
+    config = model.config();
     this.weights = weights;
     this.kernels = kernels;
     this.workers = workers;
     nEmbd = config.nEmbd();
-    int rows = Math.min(MAX_ROWS, config.nCtx());
-    x = new float[rows * nEmbd];
-    norm = new float[rows * nEmbd];
-    qkv = new float[rows * 3 * nEmbd];
-    heads = new float[rows * nEmbd];
-    hidden = new float[rows * config.nInner()];
+    scratch = new Scratch[workers.count()];
+    Arrays.setAll(scratch, _ -> new Scratch());
+    linear = new LinearLayer(kernels, workers, scratch);
+    attention = new Attention(config, kernels, workers, scratch);
     logits = new float[config.nVocab()];
-    lanes = new float[workers.count()][Kernels.LANES];
-    attention = new AttentionSection(workers.count());
     cache = new KvCache(config);
+    reserve(1);
+  }
+
+  /** Makes room for {@code rows} new tokens at a time. */
+  private void reserve(int rows) {
+    if (x == null || x.length < rows * nEmbd) {
+      x = new float[rows * nEmbd];
+      norm = new float[rows * nEmbd];
+      qkv = new float[rows * 3 * nEmbd];
+      heads = new float[Math.max(rows, HEAD_ROWS) * nEmbd];
+      hidden = new float[rows * config.nInner()];
+    }
   }
 
   @Override
@@ -71,25 +81,33 @@ final class Gpt2 implements Session {
   @Override
   public float[] forward(int... ids) {
     check(ids);
-    int rows = 0;
-    for (int from = 0; from < ids.length; from += rows) {
-      rows = Math.min(ids.length - from, x.length / nEmbd);
-      forward(ids, from, rows);
+    try (var _ = model.inUse()) {
+      int rows = 0;
+      for (int from = 0; from < ids.length; from += rows) {
+        rows = Math.min(ids.length - from, MAX_ROWS);
+        forward(ids, from, rows);
+      }
+      head(rows - 1, 1, position - 1, logits);
     }
-    head(rows - 1, 1, position - 1, logits);
     return logits;
   }
 
   @Override
   public void forward(int[] ids, LogitsSink each) {
     check(ids);
+    try (var _ = model.inUse()) {
+      forwardAll(ids, each);
+    }
+  }
+
+  private void forwardAll(int[] ids, LogitsSink each) {
     int nVocab = config.nVocab();
     if (logitsOfRows == null) {
       logitsOfRows = new float[HEAD_ROWS * nVocab];
     }
     int rows;
     for (int from = 0; from < ids.length; from += rows) {
-      rows = Math.min(ids.length - from, x.length / nEmbd);
+      rows = Math.min(ids.length - from, MAX_ROWS);
       int first = position;
       forward(ids, from, rows);
       for (int t = 0; t < rows; t += HEAD_ROWS) {
@@ -105,6 +123,7 @@ final class Gpt2 implements Session {
 
   /** The blocks, for {@code n_seq = rows} new tokens; their last layer norm is left in norm. */
   private void forward(int[] ids, int from, int rows) {
+    reserve(rows);
     cache.reserve(position + rows);
     embed(ids, from, rows); // [n_seq] -> [n_seq, n_embd]
     for (int l = 0; l < config.nLayer(); l++) {
@@ -121,8 +140,7 @@ final class Gpt2 implements Session {
       long token = (long) ids[from + t] * nEmbd;
       long place = (long) (position + t) * nEmbd;
       for (int i = 0; i < nEmbd; i++) {
-        x[t * nEmbd + i] =
-            weights.wte().getAtIndex(FLOAT, token + i) + weights.wpe().getAtIndex(FLOAT, place + i);
+        x[t * nEmbd + i] = weights.wte().get(token + i) + weights.wpe().get(place + i);
       }
     }
     see("embd", position, x, rows, nEmbd);
@@ -132,54 +150,30 @@ final class Gpt2 implements Session {
   private void block(int l, Block b, int rows) {
     layerNorm(b.ln1(), rows); // [n_seq, n_embd] -> [n_seq, n_embd]
     see(l, ".ln_1", norm, rows, nEmbd);
-    linear(norm, b.cAttn(), qkv, rows); // [n_seq, n_embd] -> [n_seq, 3*n_embd]
+    linear.run(norm, b.cAttn(), qkv, rows); // [n_seq, n_embd] -> [n_seq, 3*n_embd]
     see(l, ".attn.c_attn", qkv, rows, 3 * nEmbd);
-    attention(l, rows); // [n_seq, 3*n_embd] -> [n_seq, n_embd]
+    attention.run(
+        cache, l, position, qkv, heads, rows, probe); // [n_seq, 3*n_embd] -> [n_seq, n_embd]
     see(l, ".attn.out", heads, rows, nEmbd);
-    linear(heads, b.cProj(), norm, rows); // [n_seq, n_embd] -> [n_seq, n_embd]
+    linear.run(heads, b.cProj(), norm, rows); // [n_seq, n_embd] -> [n_seq, n_embd]
     see(l, ".attn.c_proj", norm, rows, nEmbd);
-    kernels.add(x, norm, rows * nEmbd);
+    kernels.add(x, 0, norm, 0, rows * nEmbd);
 
     layerNorm(b.ln2(), rows); // [n_seq, n_embd] -> [n_seq, n_embd]
     see(l, ".ln_2", norm, rows, nEmbd);
-    linear(norm, b.cFc(), hidden, rows); // [n_seq, n_embd] -> [n_seq, n_inner]
+    linear.run(norm, b.cFc(), hidden, rows); // [n_seq, n_embd] -> [n_seq, n_inner]
     see(l, ".mlp.c_fc", hidden, rows, config.nInner());
-    kernels.gelu(hidden, 0, rows * config.nInner(), lanes[0]);
+    workers.run(gelus, rows);
     see(l, ".mlp.gelu", hidden, rows, config.nInner());
-    linear(hidden, b.mlpProj(), norm, rows); // [n_seq, n_inner] -> [n_seq, n_embd]
+    linear.run(hidden, b.mlpProj(), norm, rows); // [n_seq, n_inner] -> [n_seq, n_embd]
     see(l, ".mlp.c_proj", norm, rows, nEmbd);
-    kernels.add(x, norm, rows * nEmbd);
+    kernels.add(x, 0, norm, 0, rows * nEmbd);
     see(l, "", x, rows, nEmbd);
   }
 
   private void layerNorm(Norm n, int rows) {
-    for (int t = 0; t < rows; t++) {
-      kernels.layerNorm(
-          x, n.g(), n.b(), config.layerNormEpsilon(), norm, t * nEmbd, nEmbd, lanes[0]);
-    }
-  }
-
-  private void linear(float[] in, Linear layer, float[] out, int rows) {
-    linear.x = in;
-    linear.layer = layer;
-    linear.y = out;
-    linear.rows = rows;
-    linear.columns = columns(layer.out());
-    workers.run(linear, chunks(layer.out(), linear.columns));
-  }
-
-  private void attention(int l, int rows) {
-    for (int t = 0; t < rows; t++) {
-      cache.store(l, position + t, qkv, t * 3 * nEmbd);
-    }
-    attention.layer = l;
-    attention.rows = rows;
-    attention.seen = probe == null ? null : new float[config.nHead() * rows * (position + rows)];
-    workers.run(attention, config.nHead() * rows);
-    if (probe != null) {
-      int[] shape = {config.nHead(), rows, position + rows};
-      probe.see("h." + l + ".attn.softmax", position, shape, attention.seen);
-    }
+    norms.weights = n;
+    workers.run(norms, rows);
   }
 
   /** Logits of {@code n} rows from {@code row} on, which has position {@code first}. */
@@ -187,35 +181,28 @@ final class Gpt2 implements Session {
     System.arraycopy(norm, row * nEmbd, heads, 0, n * nEmbd);
     head.y = y;
     head.rows = n;
-    head.columns = columns(config.nVocab());
-    workers.run(head, chunks(config.nVocab(), head.columns));
+    // Two chunks a thread, so that a slow thread leaves work to the others.
+    head.columns = LinearLayer.wholeLanes(config.nVocab(), 2 * workers.count());
+    workers.run(head, (config.nVocab() + head.columns - 1) / head.columns);
     see("logits", first, y, n, config.nVocab());
   }
 
-  /** Columns per chunk: two chunks a thread, so that a slow thread leaves work to the others. */
-  private int columns(int out) {
-    int chunks = workers.count() == 1 ? 1 : 2 * workers.count();
-    int columns = (out + chunks - 1) / chunks;
-    return (columns + Kernels.LANES - 1) / Kernels.LANES * Kernels.LANES;
-  }
-
-  private static int chunks(int out, int columns) {
-    return (out + columns - 1) / columns;
-  }
-
-  /** A range of output columns of a fully connected layer, for all rows. */
-  private final class LinearSection implements Workers.Section {
-    private float[] x;
-    private Linear layer;
-    private float[] y;
-    private int rows;
-    private int columns;
+  /** Layer norm of one row. */
+  private final class NormSection implements Workers.Section {
+    private Norm weights;
 
     @Override
-    public void run(int chunk, int worker) {
-      int from = chunk * columns;
-      int to = Math.min(from + columns, layer.out());
-      kernels.linear(x, rows, layer.in(), layer.w(), layer.b(), y, layer.out(), from, to);
+    public void run(int t, int worker) {
+      float eps = config.layerNormEpsilon();
+      kernels.layerNorm(x, weights.g(), weights.b(), eps, norm, t * nEmbd, nEmbd, scratch[worker]);
+    }
+  }
+
+  /** GELU of one row. */
+  private final class GeluSection implements Workers.Section {
+    @Override
+    public void run(int t, int worker) {
+      kernels.gelu(hidden, t * config.nInner(), config.nInner(), scratch[worker]);
     }
   }
 
@@ -230,60 +217,8 @@ final class Gpt2 implements Session {
       int from = chunk * columns;
       int to = Math.min(from + columns, config.nVocab());
       kernels.linearTransposed(
-          heads, rows, nEmbd, weights.lmHead(), y, config.nVocab(), from, to, lanes[worker]);
+          heads, rows, nEmbd, weights.lmHead(), y, config.nVocab(), from, to, scratch[worker]);
     }
-  }
-
-  /** One head of one row: softmax(q kᵀ / sqrt(headSize)) v over positions up to the row's own. */
-  private final class AttentionSection implements Workers.Section {
-    private final float[][] scratch; // a row of softmax per worker
-    private int layer;
-    private int rows;
-    private float[] seen; // [n_head, n_seq, position + n_seq] where a probe looks, else null
-
-    AttentionSection(int workers) {
-      scratch = new float[workers][];
-    }
-
-    @Override
-    public void run(int chunk, int worker) {
-      int h = chunk / rows;
-      int t = chunk % rows;
-      int n = position + t + 1;
-      int size = config.headSize();
-      int q = t * 3 * nEmbd + h * size;
-      int out = t * nEmbd + h * size;
-      float[] p = scratch(worker, n);
-      for (int s = 0; s < n; s += KvCache.PAGE) {
-        float[] page = cache.page(s / KvCache.PAGE);
-        kernels.scores(qkv, q, page, cache.keys(layer, h), size, scale(layer), p, s);
-      }
-      kernels.softmax(p, 0, n, lanes[worker]);
-      Arrays.fill(heads, out, out + size, 0);
-      for (int s = 0; s < n; s += KvCache.PAGE) {
-        float[] page = cache.page(s / KvCache.PAGE);
-        int keys = Math.min(KvCache.PAGE, n - s);
-        kernels.mix(p, s, keys, page, cache.values(layer, h), size, heads, out);
-      }
-      if (seen != null) {
-        System.arraycopy(p, 0, seen, (h * rows + t) * (position + rows), n);
-      }
-    }
-
-    private float[] scratch(int worker, int n) {
-      if (scratch[worker] == null || scratch[worker].length < n) {
-        // Whole pages, and twice as long each time: few allocations over a whole context.
-        int pages = Math.max(4, Integer.highestOneBit((n - 1) / KvCache.PAGE) * 2);
-        scratch[worker] = new float[pages * KvCache.PAGE];
-      }
-      return scratch[worker];
-    }
-  }
-
-  /** What scores are multiplied by. */
-  private float scale(int layer) {
-    double scale = config.scaleAttnWeights() ? 1 / Math.sqrt(config.headSize()) : 1;
-    return (float) (config.scaleAttnByInverseLayerIdx() ? scale / (layer + 1) : scale);
   }
 
   @Override
@@ -315,6 +250,7 @@ final class Gpt2 implements Session {
   private void check(int[] ids) {
     checkOpen();
     config.checkInput(ids, position);
+    Warmup.await(config);
   }
 
   private void checkOpen() {

@@ -1,32 +1,31 @@
 package org.fastgpt.core;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Locale;
 
 /**
- * The arithmetic of GPT-2, and nothing of the model. All float32; matrices row-major; weights
- * little-endian float32 in memory segments at any alignment. Arguments are checked by the caller.
+ * The arithmetic of GPT-2, and nothing of the model. All float32; arrays row-major; weights as the
+ * file has them, those of 16 bits widened, which is exact. Arguments are checked by the caller.
  *
  * <p><b>The order of every sum is defined</b>, so that all implementations, on any machine, for any
  * split of the work, give the same bits. There are two kinds of sum:
  *
  * <ul>
- *   <li><i>chain</i>: one accumulator per output element; {@code acc = fma(x[i], w[i], acc)} for
- *       rising i.
+ *   <li><i>chain</i>: one accumulator per output element, from zero; {@code acc = fma(x[i], w[i],
+ *       acc)} for rising i.
  *   <li><i>lanes</i>: 32 accumulators from zero; element i goes to accumulator i mod 32, in rising
  *       order; they are then folded pairwise: c and c + 16, then c and c + 8, 4, 2, 1.
  * </ul>
  *
- * A chain runs in parallel across outputs (vector lanes and threads lie there), the lanes of a dot
- * product fit vectors of 4, 8, 16 or 32 floats. Scratch memory, for the accumulators among other
- * things, is the caller's {@code lanes [32]}: nothing is allocated here.
+ * A chain runs in parallel across outputs (vector lanes lie there), the lanes of a dot product fit
+ * vectors of 4, 8, 16 or 32 floats. A fully connected layer is a chain for each {@link #BLOCK} of
+ * its inputs, added to the bias one after the other: y = ((b + c0) + c1) + …; so threads can share
+ * one output, and each reads whole rows of W, in the order in which they lie in memory. Memory that
+ * a kernel needs is the caller's {@code scratch}: nothing is allocated here.
  */
 interface Kernels {
 
-  /** How weights are read: little-endian float32 at any address. */
-  ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  /** Inputs of a fully connected layer that one chain runs over. */
+  int BLOCK = 128;
 
   /** Number of accumulators of a <i>lanes</i> sum, and of positions in a block of keys. */
   int LANES = 32;
@@ -35,35 +34,32 @@ interface Kernels {
   String name();
 
   /**
-   * y = x W + b for the output columns [from, to): chains over {@code in}, starting from b. {@code
-   * x [rows, in]; w [in, out]; b [out]; y [rows, out]}. W is stored as GPT-2's Conv1D has it, and
-   * read once: with one row, this is where the time goes.
+   * Adds one block of a fully connected layer to the columns [from, to): y += the chain over inputs
+   * [k, kEnd). {@code x [rows, in]; w [in, out]; y [rows, out] at yAt}. W is stored as GPT-2's
+   * Conv1D has it, and its rows [k, kEnd) are read once: with one row, this is where the time goes.
+   *
+   * @param kEnd at most k + {@link #BLOCK}
    */
   void linear(
       float[] x,
       int rows,
       int in,
-      MemorySegment w,
-      float[] b,
+      int k,
+      int kEnd,
+      Matrix w,
       float[] y,
+      int yAt,
       int out,
       int from,
-      int to);
+      int to,
+      Scratch scratch);
 
   /**
    * The logits: y = x Wᵀ for the output columns [from, to), lanes sums over {@code in}. {@code x
    * [rows, in]; w [out, in]; y [rows, out]}.
    */
   void linearTransposed(
-      float[] x,
-      int rows,
-      int in,
-      MemorySegment w,
-      float[] y,
-      int out,
-      int from,
-      int to,
-      float[] lanes);
+      float[] x, int rows, int in, Matrix w, float[] y, int out, int from, int to, Scratch scratch);
 
   /**
    * Normalises one row to mean 0, variance 1, then scales and shifts: y = fma((x - mean) * rstd, g,
@@ -71,33 +67,56 @@ interface Kernels {
    * two passes, lanes sums. As {@code norm} in openai/gpt-2 src/model.py.
    */
   void layerNorm(
-      float[] x, float[] g, float[] b, float eps, float[] y, int at, int n, float[] lanes);
+      float[] x, float[] g, float[] b, float eps, float[] y, int at, int n, Scratch scratch);
 
   /**
    * GPT-2's GELU in place: 0.5 x (1 + tanh(u)), u = sqrt(2/pi) (x + 0.044715 x³), computed as the
    * equal x / (1 + exp(-2u)), which does not cancel for negative x. {@code x [n] at offset at}.
    */
-  void gelu(float[] x, int at, int n, float[] lanes);
+  void gelu(float[] x, int at, int n, Scratch scratch);
 
   /** exp(x - max) / sum, in place; the sum in lanes. {@code x [n] at offset at}, n at least 1. */
-  void softmax(float[] x, int at, int n, float[] lanes);
+  void softmax(float[] x, int at, int n, Scratch scratch);
 
   /**
-   * Attention scores of one query against a block of 32 keys: scores[s] = scale * (q · k_s), chains
-   * over the head's features. {@code q [headSize] at qAt; k [headSize, 32] at kAt; scores [32] at
-   * to}. All 32 are written; the caller looks at those whose keys are there.
+   * Attention scores of some queries against a block of 32 keys: scores[t, s] = scale * (q_t ·
+   * k_s), chains over the head's features. {@code q [rows, headSize] at qAt, its rows qStride
+   * apart; k [headSize, 32] at kAt; scores [rows, 32] at to, its rows stride apart}. All 32 are
+   * written; the caller looks at those whose keys are there.
    */
   void scores(
-      float[] q, int qAt, float[] k, int kAt, int headSize, float scale, float[] scores, int to);
+      float[] q,
+      int qAt,
+      int qStride,
+      int rows,
+      float[] k,
+      int kAt,
+      int headSize,
+      float scale,
+      float[] scores,
+      int to,
+      int stride);
 
   /**
-   * Adds a block of weighted values: out += Σ p[s] v_s, a chain over s. {@code p [n] at pAt; v [n,
-   * headSize] at vAt; out [headSize] at to}.
+   * Adds a block of weighted values: out_t += Σ p[t, s] v_s, chains over s that go on from out.
+   * {@code p [rows, n] at pAt, its rows pStride apart; v [n, headSize] at vAt; out [rows, headSize]
+   * at to, its rows stride apart}.
    */
-  void mix(float[] p, int pAt, int n, float[] v, int vAt, int headSize, float[] out, int to);
+  void mix(
+      float[] p,
+      int pAt,
+      int pStride,
+      int rows,
+      int n,
+      float[] v,
+      int vAt,
+      int headSize,
+      float[] out,
+      int to,
+      int stride);
 
-  /** x += y, the residual. {@code x, y [n] from index 0}. */
-  void add(float[] x, float[] y, int n);
+  /** x += y. {@code x [n] at xAt; y [n] at yAt}. */
+  void add(float[] x, int xAt, float[] y, int yAt, int n);
 
   /**
    * The kernels of that name: {@code scalar}, {@code vector}, or {@code auto} for vector where the

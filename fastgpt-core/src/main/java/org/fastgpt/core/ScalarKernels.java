@@ -1,6 +1,5 @@
 package org.fastgpt.core;
 
-import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /** The definition: plain loops, in the order in which every other implementation must sum. */
@@ -16,20 +15,27 @@ final class ScalarKernels implements Kernels {
       float[] x,
       int rows,
       int in,
-      MemorySegment w,
-      float[] b,
+      int k,
+      int kEnd,
+      Matrix w,
       float[] y,
+      int yAt,
       int out,
       int from,
-      int to) {
+      int to,
+      Scratch scratch) {
+    float[] chains = scratch.floats(to - from); // all columns at once: W is read as it lies
     for (int t = 0; t < rows; t++) {
-      System.arraycopy(b, from, y, t * out + from, to - from);
-      for (int i = 0; i < in; i++) {
+      Arrays.fill(chains, 0, to - from, 0);
+      for (int i = k; i < kEnd; i++) {
         float xi = x[t * in + i];
         long row = (long) i * out;
         for (int o = from; o < to; o++) {
-          y[t * out + o] = Math.fma(xi, w.getAtIndex(FLOAT, row + o), y[t * out + o]);
+          chains[o - from] = Math.fma(xi, w.get(row + o), chains[o - from]);
         }
+      }
+      for (int o = from; o < to; o++) {
+        y[yAt + t * out + o] += chains[o - from];
       }
     }
   }
@@ -39,18 +45,19 @@ final class ScalarKernels implements Kernels {
       float[] x,
       int rows,
       int in,
-      MemorySegment w,
+      Matrix w,
       float[] y,
       int out,
       int from,
       int to,
-      float[] lanes) {
+      Scratch scratch) {
+    float[] lanes = scratch.lanes;
     for (int o = from; o < to; o++) {
       for (int t = 0; t < rows; t++) {
         Arrays.fill(lanes, 0);
         for (int i = 0; i < in; i++) {
-          lanes[i % LANES] =
-              Math.fma(x[t * in + i], w.getAtIndex(FLOAT, (long) o * in + i), lanes[i % LANES]);
+          float wi = w.get((long) o * in + i);
+          lanes[i % LANES] = Math.fma(x[t * in + i], wi, lanes[i % LANES]);
         }
         y[t * out + o] = fold(lanes);
       }
@@ -59,7 +66,8 @@ final class ScalarKernels implements Kernels {
 
   @Override
   public void layerNorm(
-      float[] x, float[] g, float[] b, float eps, float[] y, int at, int n, float[] lanes) {
+      float[] x, float[] g, float[] b, float eps, float[] y, int at, int n, Scratch scratch) {
+    float[] lanes = scratch.lanes;
     Arrays.fill(lanes, 0);
     for (int i = 0; i < n; i++) {
       lanes[i % LANES] += x[at + i];
@@ -77,14 +85,15 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
-  public void gelu(float[] x, int at, int n, float[] lanes) {
+  public void gelu(float[] x, int at, int n, Scratch scratch) {
     for (int i = at; i < at + n; i++) {
       x[i] = gelu(x[i]);
     }
   }
 
   @Override
-  public void softmax(float[] x, int at, int n, float[] lanes) {
+  public void softmax(float[] x, int at, int n, Scratch scratch) {
+    float[] lanes = scratch.lanes;
     float max = x[at];
     for (int i = 1; i < n; i++) {
       max = Math.max(max, x[at + i]);
@@ -102,30 +111,56 @@ final class ScalarKernels implements Kernels {
 
   @Override
   public void scores(
-      float[] q, int qAt, float[] k, int kAt, int headSize, float scale, float[] scores, int to) {
-    for (int s = 0; s < LANES; s++) {
-      float sum = 0;
-      for (int i = 0; i < headSize; i++) {
-        sum = Math.fma(q[qAt + i], k[kAt + i * LANES + s], sum);
+      float[] q,
+      int qAt,
+      int qStride,
+      int rows,
+      float[] k,
+      int kAt,
+      int headSize,
+      float scale,
+      float[] scores,
+      int to,
+      int stride) {
+    for (int t = 0; t < rows; t++) {
+      for (int s = 0; s < LANES; s++) {
+        float sum = 0;
+        for (int i = 0; i < headSize; i++) {
+          sum = Math.fma(q[qAt + t * qStride + i], k[kAt + i * LANES + s], sum);
+        }
+        scores[to + t * stride + s] = scale * sum;
       }
-      scores[to + s] = scale * sum;
     }
   }
 
   @Override
   public void mix(
-      float[] p, int pAt, int n, float[] v, int vAt, int headSize, float[] out, int to) {
-    for (int s = 0; s < n; s++) {
-      for (int o = 0; o < headSize; o++) {
-        out[to + o] = Math.fma(p[pAt + s], v[vAt + s * headSize + o], out[to + o]);
+      float[] p,
+      int pAt,
+      int pStride,
+      int rows,
+      int n,
+      float[] v,
+      int vAt,
+      int headSize,
+      float[] out,
+      int to,
+      int stride) {
+    for (int t = 0; t < rows; t++) {
+      for (int s = 0; s < n; s++) {
+        float ps = p[pAt + t * pStride + s];
+        for (int o = 0; o < headSize; o++) {
+          int at = to + t * stride + o;
+          out[at] = Math.fma(ps, v[vAt + s * headSize + o], out[at]);
+        }
       }
     }
   }
 
   @Override
-  public void add(float[] x, float[] y, int n) {
+  public void add(float[] x, int xAt, float[] y, int yAt, int n) {
     for (int i = 0; i < n; i++) {
-      x[i] += y[i];
+      x[xAt + i] += y[yAt + i];
     }
   }
 

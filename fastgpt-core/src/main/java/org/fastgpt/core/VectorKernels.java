@@ -4,8 +4,6 @@ import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.MAX;
 
-import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorSpecies;
@@ -21,10 +19,9 @@ import jdk.incubator.vector.VectorSpecies;
 final class VectorKernels implements Kernels {
 
   /** The width: what the machine prefers, or the property fastgpt.vectorBits (128, 256, 512). */
-  private static final VectorSpecies<Float> S = species();
+  static final VectorSpecies<Float> S = species();
 
   private static final int W = S.length();
-  private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
 
   private static VectorSpecies<Float> species() {
     String bits = System.getProperty("fastgpt.vectorBits", "preferred");
@@ -53,141 +50,20 @@ final class VectorKernels implements Kernels {
       float[] x,
       int rows,
       int in,
-      MemorySegment w,
-      float[] b,
-      float[] y,
-      int out,
-      int from,
-      int to) {
-    int t = 0;
-    for (; t + 4 <= rows; t += 4) {
-      linear4(x, t, in, w, b, y, out, from, to);
-    }
-    for (; t < rows; t++) {
-      linear1(x, t, in, w, b, y, out, from, to);
-    }
-  }
-
-  /**
-   * One row: reads W row by row as it lies in memory, eight rows at a time, so that y, which stays
-   * in the L1 cache, is loaded and stored once for eight multiplications.
-   */
-  private static void linear1(
-      float[] x, int t, int in, MemorySegment w, float[] b, float[] y, int out, int from, int to) {
-    System.arraycopy(b, from, y, t * out + from, to - from);
-    int i = 0;
-    for (; i + 8 <= in; i += 8) {
-      add8Rows(x, t * in + i, w, (long) i * out, y, t * out, out, from, to);
-    }
-    for (; i < in; i++) {
-      addRow(x[t * in + i], w, (long) i * out, y, t * out, from, to);
-    }
-  }
-
-  private static void add8Rows(
-      float[] x,
-      int xAt,
-      MemorySegment w,
-      long row,
+      int k,
+      int kEnd,
+      Matrix w,
       float[] y,
       int yAt,
       int out,
       int from,
-      int to) {
-    FloatVector x0 = FloatVector.broadcast(S, x[xAt]);
-    FloatVector x1 = FloatVector.broadcast(S, x[xAt + 1]);
-    FloatVector x2 = FloatVector.broadcast(S, x[xAt + 2]);
-    FloatVector x3 = FloatVector.broadcast(S, x[xAt + 3]);
-    FloatVector x4 = FloatVector.broadcast(S, x[xAt + 4]);
-    FloatVector x5 = FloatVector.broadcast(S, x[xAt + 5]);
-    FloatVector x6 = FloatVector.broadcast(S, x[xAt + 6]);
-    FloatVector x7 = FloatVector.broadcast(S, x[xAt + 7]);
-    long stride = 4L * out;
-    int o = from;
-    for (; o + W <= to; o += W) {
-      long at = 4 * (row + o);
-      FloatVector sum = FloatVector.fromArray(S, y, yAt + o);
-      sum = x0.fma(load(w, at), sum);
-      sum = x1.fma(load(w, at + stride), sum);
-      sum = x2.fma(load(w, at + 2 * stride), sum);
-      sum = x3.fma(load(w, at + 3 * stride), sum);
-      sum = x4.fma(load(w, at + 4 * stride), sum);
-      sum = x5.fma(load(w, at + 5 * stride), sum);
-      sum = x6.fma(load(w, at + 6 * stride), sum);
-      sum = x7.fma(load(w, at + 7 * stride), sum);
-      sum.intoArray(y, yAt + o);
+      int to,
+      Scratch scratch) {
+    if (rows == 1) {
+      VectorLinear.row(x, 0, k, kEnd, w, y, yAt, out, from, to, scratch);
+    } else {
+      VectorLinear.rows(x, rows, in, k, kEnd, w, y, yAt, out, from, to, scratch);
     }
-    for (int i = 0; o < to && i < 8; i++) {
-      addTail(x[xAt + i], w, row + (long) i * out, y, yAt, o, to);
-    }
-  }
-
-  private static void addRow(
-      float x, MemorySegment w, long row, float[] y, int yAt, int from, int to) {
-    FloatVector xv = FloatVector.broadcast(S, x);
-    int o = from;
-    for (; o + W <= to; o += W) {
-      xv.fma(load(w, 4 * (row + o)), FloatVector.fromArray(S, y, yAt + o)).intoArray(y, yAt + o);
-    }
-    addTail(x, w, row, y, yAt, o, to);
-  }
-
-  private static void addTail(
-      float x, MemorySegment w, long row, float[] y, int yAt, int from, int to) {
-    for (int o = from; o < to; o++) {
-      y[yAt + o] = Math.fma(x, w.getAtIndex(FLOAT, row + o), y[yAt + o]);
-    }
-  }
-
-  /** Four rows: a tile of 4 rows by 2 vectors stays in registers while i runs over all inputs. */
-  private static void linear4(
-      float[] x, int t, int in, MemorySegment w, float[] b, float[] y, int out, int from, int to) {
-    int o = from;
-    for (; o + 2 * W <= to; o += 2 * W) {
-      tile4x2(x, t * in, in, w, b, y, t * out, out, o);
-    }
-    for (int row = t; row < t + 4 && o < to; row++) {
-      linear1(x, row, in, w, b, y, out, o, to);
-    }
-  }
-
-  private static void tile4x2(
-      float[] x, int xAt, int in, MemorySegment w, float[] b, float[] y, int yAt, int out, int o) {
-    FloatVector b0 = FloatVector.fromArray(S, b, o);
-    FloatVector b1 = FloatVector.fromArray(S, b, o + W);
-    FloatVector s00 = b0;
-    FloatVector s01 = b1;
-    FloatVector s10 = b0;
-    FloatVector s11 = b1;
-    FloatVector s20 = b0;
-    FloatVector s21 = b1;
-    FloatVector s30 = b0;
-    FloatVector s31 = b1;
-    for (int i = 0; i < in; i++) {
-      long at = 4 * ((long) i * out + o);
-      FloatVector w0 = load(w, at);
-      FloatVector w1 = load(w, at + 4L * W);
-      FloatVector x0 = FloatVector.broadcast(S, x[xAt + i]);
-      FloatVector x1 = FloatVector.broadcast(S, x[xAt + in + i]);
-      FloatVector x2 = FloatVector.broadcast(S, x[xAt + 2 * in + i]);
-      FloatVector x3 = FloatVector.broadcast(S, x[xAt + 3 * in + i]);
-      s00 = x0.fma(w0, s00);
-      s01 = x0.fma(w1, s01);
-      s10 = x1.fma(w0, s10);
-      s11 = x1.fma(w1, s11);
-      s20 = x2.fma(w0, s20);
-      s21 = x2.fma(w1, s21);
-      s30 = x3.fma(w0, s30);
-      s31 = x3.fma(w1, s31);
-    }
-    s00.intoArray(y, yAt + o);
-    s01.intoArray(y, yAt + o + W);
-    s10.intoArray(y, yAt + out + o);
-    s11.intoArray(y, yAt + out + o + W);
-    s20.intoArray(y, yAt + 2 * out + o);
-    s21.intoArray(y, yAt + 2 * out + o + W);
-    s30.intoArray(y, yAt + 3 * out + o);
-    s31.intoArray(y, yAt + 3 * out + o + W);
   }
 
   @Override
@@ -195,88 +71,37 @@ final class VectorKernels implements Kernels {
       float[] x,
       int rows,
       int in,
-      MemorySegment w,
+      Matrix w,
       float[] y,
       int out,
       int from,
       int to,
-      float[] lanes) {
-    for (int o = from; o < to; o++) {
-      for (int t = 0; t < rows; t++) {
-        y[t * out + o] = dot(x, t * in, w, (long) o * in, in, lanes);
-      }
-    }
+      Scratch scratch) {
+    VectorHead.logits(x, rows, in, w, y, out, from, to, scratch);
   }
 
-  private static float dot(float[] x, int at, MemorySegment w, long row, int n, float[] lanes) {
-    int whole = n / LANES * LANES;
-    // Accumulator c of each block of 32; with W lanes to a vector, 32 / W vectors.
-    switch (W) {
-      case 16 -> dot2(x, at, w, row, whole, lanes);
-      case 8 -> dot4(x, at, w, row, whole, 0, lanes);
-      default -> {
-        dot4(x, at, w, row, whole, 0, lanes);
-        dot4(x, at, w, row, whole, 4 * W, lanes);
-      }
-    }
-    for (int i = whole; i < n; i++) {
-      lanes[i - whole] = Math.fma(x[at + i], w.getAtIndex(FLOAT, row + i), lanes[i - whole]);
-    }
-    return fold(lanes);
-  }
-
-  private static void dot2(float[] x, int at, MemorySegment w, long row, int n, float[] lanes) {
-    FloatVector s0 = FloatVector.zero(S);
-    FloatVector s1 = FloatVector.zero(S);
-    for (int i = 0; i < n; i += LANES) {
-      s0 = FloatVector.fromArray(S, x, at + i).fma(load(w, 4 * (row + i)), s0);
-      s1 = FloatVector.fromArray(S, x, at + i + W).fma(load(w, 4 * (row + i + W)), s1);
-    }
-    s0.intoArray(lanes, 0);
-    s1.intoArray(lanes, W);
-  }
-
-  /** Accumulators c to c + 4 W of the 32. */
-  private static void dot4(
-      float[] x, int at, MemorySegment w, long row, int n, int c, float[] lanes) {
-    FloatVector s0 = FloatVector.zero(S);
-    FloatVector s1 = FloatVector.zero(S);
-    FloatVector s2 = FloatVector.zero(S);
-    FloatVector s3 = FloatVector.zero(S);
-    for (int i = c; i < n; i += LANES) {
-      long from = 4 * (row + i);
-      s0 = FloatVector.fromArray(S, x, at + i).fma(load(w, from), s0);
-      s1 = FloatVector.fromArray(S, x, at + i + W).fma(load(w, from + 4L * W), s1);
-      s2 = FloatVector.fromArray(S, x, at + i + 2 * W).fma(load(w, from + 8L * W), s2);
-      s3 = FloatVector.fromArray(S, x, at + i + 3 * W).fma(load(w, from + 12L * W), s3);
-    }
-    s0.intoArray(lanes, c);
-    s1.intoArray(lanes, c + W);
-    s2.intoArray(lanes, c + 2 * W);
-    s3.intoArray(lanes, c + 3 * W);
-  }
-
-  /** {@link ScalarKernels#fold}, a vector at a time as long as halves fill one. */
-  private static float fold(float[] lanes) {
+  /** {@link ScalarKernels#fold} of those from {@code at} on, by vectors while halves fill one. */
+  static float fold(float[] lanes, int at) {
     int half = LANES / 2;
     for (; half >= W; half /= 2) {
-      for (int c = 0; c < half; c += W) {
+      for (int c = at; c < at + half; c += W) {
         FloatVector.fromArray(S, lanes, c)
             .add(FloatVector.fromArray(S, lanes, c + half))
             .intoArray(lanes, c);
       }
     }
     for (; half > 0; half /= 2) {
-      for (int c = 0; c < half; c++) {
+      for (int c = at; c < at + half; c++) {
         lanes[c] += lanes[c + half];
       }
     }
-    return lanes[0];
+    return lanes[at];
   }
 
   @Override
   public void layerNorm(
-      float[] x, float[] g, float[] b, float eps, float[] y, int at, int n, float[] lanes) {
+      float[] x, float[] g, float[] b, float eps, float[] y, int at, int n, Scratch scratch) {
+    float[] lanes = scratch.lanes;
     int whole = n / LANES * LANES;
     for (int c = 0; c < LANES; c += W) {
       FloatVector sum = FloatVector.zero(S);
@@ -288,7 +113,7 @@ final class VectorKernels implements Kernels {
     for (int i = whole; i < n; i++) {
       lanes[i - whole] += x[at + i];
     }
-    float mean = fold(lanes) / n;
+    float mean = fold(lanes, 0) / n;
     for (int c = 0; c < LANES; c += W) {
       FloatVector sum = FloatVector.zero(S);
       for (int i = c; i < whole; i += LANES) {
@@ -301,7 +126,7 @@ final class VectorKernels implements Kernels {
       float d = x[at + i] - mean;
       lanes[i - whole] = Math.fma(d, d, lanes[i - whole]);
     }
-    float rstd = 1 / (float) Math.sqrt(fold(lanes) / n + eps);
+    float rstd = 1 / (float) Math.sqrt(fold(lanes, 0) / n + eps);
     int i = 0;
     for (; i + W <= n; i += W) {
       FloatVector.fromArray(S, x, at + i)
@@ -316,7 +141,8 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
-  public void gelu(float[] x, int at, int n, float[] lanes) {
+  public void gelu(float[] x, int at, int n, Scratch scratch) {
+    float[] lanes = scratch.lanes;
     int i = at;
     for (; i + LANES <= at + n; i += LANES) {
       for (int c = 0; c < LANES; c += W) {
@@ -337,7 +163,8 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
-  public void softmax(float[] x, int at, int n, float[] lanes) {
+  public void softmax(float[] x, int at, int n, Scratch scratch) {
+    float[] lanes = scratch.lanes;
     float max = max(x, at, n);
     int whole = n / LANES * LANES;
     for (int i = 0; i < whole; i += W) {
@@ -357,7 +184,7 @@ final class VectorKernels implements Kernels {
     for (int i = whole; i < n; i++) {
       lanes[i - whole] += x[at + i];
     }
-    float sum = fold(lanes);
+    float sum = fold(lanes, 0);
     int i = 0;
     for (; i + W <= n; i += W) {
       FloatVector.fromArray(S, x, at + i).div(sum).intoArray(x, at + i);
@@ -386,48 +213,61 @@ final class VectorKernels implements Kernels {
 
   @Override
   public void scores(
-      float[] q, int qAt, float[] k, int kAt, int headSize, float scale, float[] scores, int to) {
-    for (int s = 0; s < LANES; s += 2 * W) {
-      FloatVector s0 = FloatVector.zero(S);
-      FloatVector s1 = FloatVector.zero(S);
-      for (int i = 0; i < headSize; i++) {
-        FloatVector qi = FloatVector.broadcast(S, q[qAt + i]);
-        int at = kAt + i * LANES + s;
-        s0 = qi.fma(FloatVector.fromArray(S, k, at), s0);
-        s1 = qi.fma(FloatVector.fromArray(S, k, at + W), s1);
-      }
-      s0.mul(scale).intoArray(scores, to + s);
-      s1.mul(scale).intoArray(scores, to + s + W);
+      float[] q,
+      int qAt,
+      int qStride,
+      int rows,
+      float[] k,
+      int kAt,
+      int headSize,
+      float scale,
+      float[] scores,
+      int to,
+      int stride) {
+    int t = 0;
+    for (; t + VectorAttention.TILE_ROWS <= rows; t += VectorAttention.TILE_ROWS) {
+      VectorAttention.scores4(
+          q, qAt + t * qStride, qStride, k, kAt, headSize, scale, scores, to + t * stride, stride);
+    }
+    for (; t < rows; t++) {
+      VectorAttention.scores1(
+          q, qAt + t * qStride, k, kAt, headSize, scale, scores, to + t * stride);
     }
   }
 
   @Override
   public void mix(
-      float[] p, int pAt, int n, float[] v, int vAt, int headSize, float[] out, int to) {
-    int o = 0;
-    for (; o + W <= headSize; o += W) {
-      FloatVector sum = FloatVector.fromArray(S, out, to + o);
-      for (int s = 0; s < n; s++) {
-        FloatVector ps = FloatVector.broadcast(S, p[pAt + s]);
-        sum = ps.fma(FloatVector.fromArray(S, v, vAt + s * headSize + o), sum);
-      }
-      sum.intoArray(out, to + o);
+      float[] p,
+      int pAt,
+      int pStride,
+      int rows,
+      int n,
+      float[] v,
+      int vAt,
+      int headSize,
+      float[] out,
+      int to,
+      int stride) {
+    int t = 0;
+    for (; t + VectorAttention.TILE_ROWS <= rows; t += VectorAttention.TILE_ROWS) {
+      VectorAttention.mix4(
+          p, pAt + t * pStride, pStride, n, v, vAt, headSize, out, to + t * stride, stride);
     }
-    for (; o < headSize; o++) {
-      for (int s = 0; s < n; s++) {
-        out[to + o] = Math.fma(p[pAt + s], v[vAt + s * headSize + o], out[to + o]);
-      }
+    for (; t < rows; t++) {
+      VectorAttention.mix1(p, pAt + t * pStride, n, v, vAt, headSize, out, to + t * stride);
     }
   }
 
   @Override
-  public void add(float[] x, float[] y, int n) {
+  public void add(float[] x, int xAt, float[] y, int yAt, int n) {
     int i = 0;
     for (; i + W <= n; i += W) {
-      FloatVector.fromArray(S, x, i).add(FloatVector.fromArray(S, y, i)).intoArray(x, i);
+      FloatVector.fromArray(S, x, xAt + i)
+          .add(FloatVector.fromArray(S, y, yAt + i))
+          .intoArray(x, xAt + i);
     }
     for (; i < n; i++) {
-      x[i] += y[i];
+      x[xAt + i] += y[yAt + i];
     }
   }
 
@@ -456,9 +296,5 @@ final class VectorKernels implements Kernels {
 
   private static FloatVector all(float value) {
     return FloatVector.broadcast(S, value);
-  }
-
-  private static FloatVector load(MemorySegment w, long at) {
-    return FloatVector.fromMemorySegment(S, w, at, LE);
   }
 }

@@ -2,13 +2,12 @@ package org.fastgpt.core;
 
 import static org.fastgpt.model.Model.FLOAT;
 
-import java.lang.foreign.MemorySegment;
 import org.fastgpt.GptConfig;
 import org.fastgpt.model.Model;
 
 /**
- * The parameters, by the checkpoint's names. Matrices stay where they are, memory-mapped and in the
- * file's layout; the small vectors are copied to arrays.
+ * The parameters, by the checkpoint's names. Matrices stay where they are, memory-mapped, in the
+ * file's layout and precision; the small vectors are copied to arrays.
  *
  * @param wte token embeddings [n_vocab, n_embd]
  * @param wpe position embeddings [n_ctx, n_embd]
@@ -16,10 +15,10 @@ import org.fastgpt.model.Model;
  * @param lnF the last layer norm
  * @param lmHead what gives the logits [n_vocab, n_embd]; wte itself where it is tied
  */
-record Weights(MemorySegment wte, MemorySegment wpe, Block[] h, Norm lnF, MemorySegment lmHead) {
+record Weights(Matrix wte, Matrix wpe, Block[] h, Norm lnF, Matrix lmHead) {
 
   /** A fully connected layer y = x w + b. {@code w [in, out]; b [out]}. */
-  record Linear(MemorySegment w, float[] b, int in, int out) {}
+  record Linear(Matrix w, float[] b, int in, int out) {}
 
   /** Scale and shift of a layer norm. {@code g, b [n_embd]}. */
   record Norm(float[] g, float[] b) {}
@@ -42,21 +41,25 @@ record Weights(MemorySegment wte, MemorySegment wpe, Block[] h, Norm lnF, Memory
               linear(model, name + "mlp.c_fc", e, config.nInner()),
               linear(model, name + "mlp.c_proj", config.nInner(), e));
     }
-    MemorySegment wte = model.floats("wte.weight");
+    Matrix wte = matrix(model, "wte");
     return new Weights(
         wte,
-        model.floats("wpe.weight"),
+        matrix(model, "wpe"),
         h,
         norm(model, "ln_f"),
-        config.tieWordEmbeddings() ? wte : model.floats("lm_head.weight"));
+        config.tieWordEmbeddings() ? wte : matrix(model, "lm_head"));
   }
 
   private static Linear linear(Model model, String name, int in, int out) {
-    return new Linear(model.floats(name + ".weight"), vector(model, name + ".bias"), in, out);
+    return new Linear(matrix(model, name), vector(model, name + ".bias"), in, out);
   }
 
   private static Norm norm(Model model, String name) {
     return new Norm(vector(model, name + ".weight"), vector(model, name + ".bias"));
+  }
+
+  private static Matrix matrix(Model model, String name) {
+    return Matrix.of(model.tensors().get(name + ".weight"));
   }
 
   private static float[] vector(Model model, String name) {

@@ -9,6 +9,8 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.fastgpt.GptConfig;
 import org.fastgpt.tokenizer.Tokenizer;
@@ -31,6 +33,9 @@ public final class Model implements AutoCloseable {
   private final Path path;
   private final Checkpoint checkpoint;
   private final Arena arena;
+  private final AtomicInteger users = new AtomicInteger(1); // until it is closed, this is one
+  private final AtomicBoolean closed = new AtomicBoolean();
+  private final Use use = this::release;
   private Optional<Tokenizer> tokenizer; // null until asked for
   private final Map<String, MemorySegment> widened = new ConcurrentHashMap<>();
 
@@ -156,10 +161,40 @@ public final class Model implements AutoCloseable {
         : Optional.empty();
   }
 
+  /** Holds the files open; see {@link #inUse}. */
+  public interface Use extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /**
+   * Keeps the files mapped until the result is closed, even if the model is closed meanwhile: for
+   * who reads weights by their address. Allocates nothing.
+   *
+   * @throws IllegalStateException the model is closed
+   */
+  public Use inUse() {
+    int n = users.get();
+    while (n > 0 && !users.compareAndSet(n, n + 1)) {
+      n = users.get();
+    }
+    if (n == 0) {
+      throw new IllegalStateException("the model " + path + " is closed");
+    }
+    return use;
+  }
+
+  private void release() {
+    if (users.decrementAndGet() == 0) {
+      arena.close();
+    }
+  }
+
+  /** Closes the files, as soon as nobody uses them any more. */
   @Override
   public void close() {
-    if (arena.scope().isAlive()) {
-      arena.close();
+    if (closed.compareAndSet(false, true)) {
+      release();
     }
   }
 }

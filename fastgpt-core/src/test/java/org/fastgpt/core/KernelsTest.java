@@ -8,10 +8,11 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import jdk.incubator.vector.FloatVector;
-import org.fastgpt.model.Model;
+import org.fastgpt.model.StoredTensor.DType;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
@@ -23,6 +24,7 @@ class KernelsTest {
 
   private static final float SENTINEL = 12345.678f;
   private static final int OFFSET = 3;
+  private static final DType[] WEIGHTS = {DType.F32, DType.F16, DType.BF16};
 
   private final Kernels scalar = Kernels.named("scalar");
   private final Kernels vector = Kernels.named("vector");
@@ -31,15 +33,21 @@ class KernelsTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 768})
   void linearGivesTheSameBits(int out) {
-    for (int in : new int[] {1, 7, 8, 9, 33}) {
-      for (int rows : new int[] {1, 3, 4, 5, 9}) {
-        for (int from : new int[] {0, out / 3, out - 1}) {
-          float[] x = values(rows * in);
-          float[] b = values(out);
-          MemorySegment w = segment(in * out);
-          int to = out - from / 2;
-          sameBits(
-              rows * out, (k, y) -> k.linear(x, rows, in, w, b, y, out, from, Math.max(from, to)));
+    for (int in : new int[] {1, 7, 33, Kernels.BLOCK}) {
+      for (int rows : new int[] {1, 2, 3, 6, 9, 13}) {
+        for (DType type : WEIGHTS) {
+          for (int from : new int[] {0, out / 3, out - 1}) {
+            float[] x = values(rows * in);
+            Matrix w = matrix(in * out, type);
+            int to = Math.max(from, out - from / 2);
+            int k = in / 4;
+            float[] y = values(OFFSET + rows * out + OFFSET);
+            inPlaceSameBits(
+                y,
+                (kernels, sum) ->
+                    kernels.linear(
+                        x, rows, in, k, in, w, sum, OFFSET, out, from, to, new Scratch()));
+          }
         }
       }
     }
@@ -48,10 +56,32 @@ class KernelsTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 7, 31, 32, 33, 63, 64, 65, 96, 768})
   void linearTransposedGivesTheSameBits(int in) {
-    for (int rows : new int[] {1, 2, 8}) {
-      float[] x = values(rows * in);
-      MemorySegment w = segment(13 * in);
-      sameBits(rows * 13, (k, y) -> k.linearTransposed(x, rows, in, w, y, 13, 2, 11, lanes()));
+    for (int rows : new int[] {1, 2, 5, 8}) {
+      for (DType type : WEIGHTS) {
+        float[] x = values(rows * in);
+        Matrix w = matrix(13 * in, type);
+        sameBits(rows * 13, (k, y) -> k.linearTransposed(x, rows, in, w, y, 13, 2, 11, scratch()));
+      }
+    }
+  }
+
+  /** Whatever the 16 bits are: subnormal numbers, infinities, and NaN are widened too. */
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      names = {"F16", "BF16"})
+  void everyHalfIsWidenedExactly(DType type) {
+    int all = 1 << 16;
+    MemorySegment halves = Arena.ofAuto().allocate(2L * all + 1).asSlice(1);
+    for (int i = 0; i < all; i++) {
+      halves.setAtIndex(Matrix.HALF, i, (short) i);
+    }
+    Matrix w = new Matrix(halves, type);
+    sameBits(all, (k, y) -> k.linear(new float[] {1}, 1, 1, 0, 1, w, y, 0, all, 0, all, scratch()));
+    for (int i = 0; i < all; i++) {
+      float exact =
+          type == DType.F16 ? Float.float16ToFloat((short) i) : Float.intBitsToFloat(i << 16);
+      assertThat(Float.floatToIntBits(w.get(i))).isEqualTo(Float.floatToIntBits(exact));
     }
   }
 
@@ -61,25 +91,29 @@ class KernelsTest {
     float[] x = values(OFFSET + n + OFFSET);
     float[] g = values(n);
     float[] b = values(n);
-    sameBits(OFFSET + n + OFFSET, (k, y) -> k.layerNorm(x, g, b, 1e-5f, y, OFFSET, n, lanes()));
-    inPlaceSameBits(x, (k, y) -> k.gelu(y, OFFSET, n, lanes()));
-    inPlaceSameBits(x, (k, y) -> k.softmax(y, OFFSET, n, lanes()));
-    inPlaceSameBits(x, (k, y) -> k.add(y, b, n));
+    sameBits(OFFSET + n + OFFSET, (k, y) -> k.layerNorm(x, g, b, 1e-5f, y, OFFSET, n, scratch()));
+    inPlaceSameBits(x, (k, y) -> k.gelu(y, OFFSET, n, scratch()));
+    inPlaceSameBits(x, (k, y) -> k.softmax(y, OFFSET, n, scratch()));
+    inPlaceSameBits(x, (k, y) -> k.add(y, OFFSET, b, 0, n));
   }
 
   @ParameterizedTest
   @ValueSource(ints = {1, 7, 8, 12, 16, 17, 32, 64, 80})
   void attentionGivesTheSameBits(int headSize) {
-    float[] q = values(OFFSET + headSize);
+    int stride = 3 * headSize + 1;
     float[] page = values(OFFSET + 2 * headSize * Kernels.LANES);
-    float[] p = values(OFFSET + Kernels.LANES);
-    sameBits(
-        OFFSET + Kernels.LANES + OFFSET,
-        (k, y) -> k.scores(q, OFFSET, page, OFFSET, headSize, 0.125f, y, OFFSET));
-    for (int n : new int[] {1, 2, 31, 32}) {
+    for (int rows : new int[] {1, 3, 4, 9}) {
+      float[] q = values(OFFSET + rows * stride);
       sameBits(
-          OFFSET + headSize + OFFSET,
-          (k, y) -> k.mix(p, OFFSET, n, page, OFFSET, headSize, y, OFFSET));
+          OFFSET + rows * 2 * Kernels.LANES + OFFSET,
+          (k, y) ->
+              k.scores(q, OFFSET, stride, rows, page, OFFSET, headSize, 0.125f, y, OFFSET, 2 * 32));
+      float[] p = values(OFFSET + rows * 2 * Kernels.LANES);
+      for (int n : new int[] {1, 2, 31, 32}) {
+        sameBits(
+            OFFSET + rows * stride + OFFSET,
+            (k, y) -> k.mix(p, OFFSET, 2 * 32, rows, n, page, OFFSET, headSize, y, OFFSET, stride));
+      }
     }
   }
 
@@ -111,10 +145,10 @@ class KernelsTest {
     for (int i = 0; i < many.length; i++) {
       many[i] = x[i % x.length];
     }
-    inPlaceSameBits(many, (k, y) -> k.gelu(y, OFFSET, many.length - OFFSET, lanes()));
+    inPlaceSameBits(many, (k, y) -> k.gelu(y, OFFSET, many.length - OFFSET, scratch()));
     for (int from = 0; from < x.length; from++) {
       float[] row = Arrays.copyOfRange(many, from, from + 40);
-      inPlaceSameBits(row, (k, y) -> k.softmax(y, 0, 40, lanes()));
+      inPlaceSameBits(row, (k, y) -> k.softmax(y, 0, 40, scratch()));
     }
   }
 
@@ -161,10 +195,12 @@ class KernelsTest {
   }
 
   /** Scratch memory, with what an earlier call has left in it. */
-  private static float[] lanes() {
-    float[] lanes = new float[Kernels.LANES];
-    Arrays.fill(lanes, SENTINEL);
-    return lanes;
+  private static Scratch scratch() {
+    var scratch = new Scratch();
+    Arrays.fill(scratch.lanes, SENTINEL);
+    Arrays.fill(scratch.floats(4096), SENTINEL);
+    scratch.memory(1 << 16).fill((byte) 0x5a);
+    return scratch;
   }
 
   private float[] values(int n) {
@@ -176,11 +212,17 @@ class KernelsTest {
   }
 
   /** Weights at an odd address, as in a file whose header has any length. */
-  private MemorySegment segment(int n) {
-    MemorySegment bytes = Arena.ofAuto().allocate(4L * n + 1).asSlice(1);
+  private Matrix matrix(int n, DType type) {
+    MemorySegment bytes = Arena.ofAuto().allocate((long) type.bytes() * n + 1).asSlice(1);
     for (int i = 0; i < n; i++) {
-      bytes.setAtIndex(Model.FLOAT, i, (float) random.nextDouble(-1, 1));
+      float value = (float) random.nextDouble(-1, 1);
+      switch (type) {
+        case F16 -> bytes.setAtIndex(Matrix.HALF, i, Float.floatToFloat16(value));
+        case BF16 ->
+            bytes.setAtIndex(Matrix.HALF, i, (short) (Float.floatToRawIntBits(value) >>> 16));
+        default -> bytes.setAtIndex(Matrix.FLOAT, i, value);
+      }
     }
-    return bytes;
+    return new Matrix(bytes, type);
   }
 }

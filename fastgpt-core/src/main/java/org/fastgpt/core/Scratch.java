@@ -1,0 +1,33 @@
+package org.fastgpt.core;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** Memory that one thread's kernels use and leave behind; grows to what was needed most. */
+final class Scratch {
+  private static final int CACHE_LINE = 64;
+
+  /** The accumulators of a lanes sum. */
+  final float[] lanes = new float[Kernels.LANES];
+
+  /** Takes what was read only to bring it into the cache, lest the compiler leaves it out. */
+  int touched;
+
+  private MemorySegment memory = MemorySegment.NULL;
+  private float[] floats = new float[0];
+
+  /** Some {@code bytes} that begin at a cache line, so that vectors in it cross none. */
+  MemorySegment memory(long bytes) {
+    if (memory.byteSize() < bytes) {
+      memory = Arena.ofAuto().allocate(bytes, CACHE_LINE);
+    }
+    return memory;
+  }
+
+  float[] floats(int n) {
+    if (floats.length < n) {
+      floats = new float[n];
+    }
+    return floats;
+  }
+}

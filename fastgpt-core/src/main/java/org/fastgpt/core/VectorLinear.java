@@ -1,0 +1,326 @@
+package org.fastgpt.core;
+
+import static jdk.incubator.vector.VectorOperators.AND;
+import static jdk.incubator.vector.VectorOperators.GE;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.OR;
+import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+import org.fastgpt.model.StoredTensor.DType;
+
+/**
+ * The matrix products of {@link VectorKernels}.
+ *
+ * <p>What counts is the order in which W is read. A processor reaches the bandwidth of its memory
+ * only where addresses rise without a gap: then the next lines are fetched before they are asked
+ * for. So one row of x takes W row by row, with its sums in the first-level cache; several rows
+ * take tiles of 6 rows by 2 vectors, whose sums stay in registers, on a block of W that was touched
+ * in order just before, and so lies in the second-level cache.
+ */
+final class VectorLinear {
+  private static final VectorSpecies<Float> S = VectorKernels.S;
+  private static final int W = S.length();
+  private static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, S.vectorShape());
+  private static final VectorSpecies<Short> HALVES =
+      VectorSpecies.of(short.class, VectorShape.forBitSize(S.vectorBitSize() / 2));
+
+  /** For single rows: sums in an array lie anywhere, and half as many of these cross a line. */
+  private static final VectorSpecies<Float> R = W > 8 ? FloatVector.SPECIES_256 : S;
+
+  private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
+
+  /**
+   * All memory, by address. A constant, so that what the compiler makes of a kernel is the same in
+   * every run: with the segments of weights themselves it checks their class, bounds and life in
+   * the inner loops, or not, as their history in this run has it. What is read lies within W, whose
+   * size was checked when it was opened, and which stays mapped while a session reads it.
+   */
+  @SuppressWarnings("restricted") // see above
+  static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+
+  private static final int TILE_ROWS = 6;
+  private static final int TILE_COLUMNS = 2 * W;
+  private static final int CACHE_LINE = 64;
+
+  private VectorLinear() {}
+
+  /** {@link Kernels#linear} for several rows. */
+  static void rows(
+      float[] x,
+      int rows,
+      int in,
+      int k,
+      int kEnd,
+      Matrix w,
+      float[] y,
+      int yAt,
+      int out,
+      int from,
+      int to,
+      Scratch scratch) {
+    long at = w.data().address() + 4 * ((long) k * out + from);
+    long stride = 4L * out;
+    int whole = from + (to - from) / TILE_COLUMNS * TILE_COLUMNS;
+    if (w.isFloat32()) {
+      scratch.touched = touch(at, kEnd - k, stride, 4L * (whole - from));
+    } else {
+      MemorySegment block = scratch.memory(4L * (kEnd - k) * (to - from));
+      at = block.address();
+      stride = 4L * (to - from);
+      for (int i = k; i < kEnd; i++) {
+        widen(w, (long) i * out + from, to - from, block, (i - k) * stride, scratch);
+      }
+    }
+    for (int o = from; o < whole; o += TILE_COLUMNS) {
+      column(x, rows, in, k, kEnd, at + 4L * (o - from), stride, y, yAt + o, out);
+    }
+    for (int t = 0; t < rows && whole < to; t++) {
+      row(x, t * in, k, kEnd, w, y, yAt + t * out, out, whole, to, scratch);
+    }
+  }
+
+  /** Reads one word of each cache line, in order. Returns anything. */
+  private static int touch(long at, int rows, long stride, long width) {
+    int any = 0;
+    for (int i = 0; i < rows; i++) {
+      for (long j = 0; j < width; j += CACHE_LINE) {
+        any ^= MEMORY.get(Matrix.HALF, at + i * stride + j);
+      }
+    }
+    return any;
+  }
+
+  /** Two vectors of columns, all rows. */
+  private static void column(
+      float[] x,
+      int rows,
+      int in,
+      int k,
+      int kEnd,
+      long at,
+      long stride,
+      float[] y,
+      int yAt,
+      int out) {
+    int n = kEnd - k;
+    int t = 0;
+    for (; t + TILE_ROWS <= rows; t += TILE_ROWS) {
+      tile6(x, t * in + k, in, n, at, stride, y, yAt + t * out, out);
+    }
+    for (; t + 2 <= rows; t += 2) {
+      tile2(x, t * in + k, in, n, at, stride, y, yAt + t * out, out);
+    }
+    if (t < rows) {
+      tile1(x, t * in + k, n, at, stride, y, yAt + t * out);
+    }
+  }
+
+  private static void tile6(
+      float[] x, int x0, int in, int n, long at, long stride, float[] y, int y0, int out) {
+    int x1 = x0 + in;
+    int x2 = x1 + in;
+    int x3 = x2 + in;
+    int x4 = x3 + in;
+    int x5 = x4 + in;
+    FloatVector s00 = FloatVector.zero(S);
+    FloatVector s01 = s00;
+    FloatVector s10 = s00;
+    FloatVector s11 = s00;
+    FloatVector s20 = s00;
+    FloatVector s21 = s00;
+    FloatVector s30 = s00;
+    FloatVector s31 = s00;
+    FloatVector s40 = s00;
+    FloatVector s41 = s00;
+    FloatVector s50 = s00;
+    FloatVector s51 = s00;
+    for (int i = 0; i < n; i++) {
+      FloatVector w0 = load(at + i * stride);
+      FloatVector w1 = load(at + i * stride + 4L * W);
+      FloatVector xi = FloatVector.broadcast(S, x[x0 + i]);
+      s00 = xi.fma(w0, s00);
+      s01 = xi.fma(w1, s01);
+      xi = FloatVector.broadcast(S, x[x1 + i]);
+      s10 = xi.fma(w0, s10);
+      s11 = xi.fma(w1, s11);
+      xi = FloatVector.broadcast(S, x[x2 + i]);
+      s20 = xi.fma(w0, s20);
+      s21 = xi.fma(w1, s21);
+      xi = FloatVector.broadcast(S, x[x3 + i]);
+      s30 = xi.fma(w0, s30);
+      s31 = xi.fma(w1, s31);
+      xi = FloatVector.broadcast(S, x[x4 + i]);
+      s40 = xi.fma(w0, s40);
+      s41 = xi.fma(w1, s41);
+      xi = FloatVector.broadcast(S, x[x5 + i]);
+      s50 = xi.fma(w0, s50);
+      s51 = xi.fma(w1, s51);
+    }
+    addTo(y, y0, s00, s01);
+    addTo(y, y0 + out, s10, s11);
+    addTo(y, y0 + 2 * out, s20, s21);
+    addTo(y, y0 + 3 * out, s30, s31);
+    addTo(y, y0 + 4 * out, s40, s41);
+    addTo(y, y0 + 5 * out, s50, s51);
+  }
+
+  private static void tile2(
+      float[] x, int x0, int in, int n, long at, long stride, float[] y, int y0, int out) {
+    FloatVector s00 = FloatVector.zero(S);
+    FloatVector s01 = s00;
+    FloatVector s10 = s00;
+    FloatVector s11 = s00;
+    for (int i = 0; i < n; i++) {
+      FloatVector w0 = load(at + i * stride);
+      FloatVector w1 = load(at + i * stride + 4L * W);
+      FloatVector xi = FloatVector.broadcast(S, x[x0 + i]);
+      s00 = xi.fma(w0, s00);
+      s01 = xi.fma(w1, s01);
+      xi = FloatVector.broadcast(S, x[x0 + in + i]);
+      s10 = xi.fma(w0, s10);
+      s11 = xi.fma(w1, s11);
+    }
+    addTo(y, y0, s00, s01);
+    addTo(y, y0 + out, s10, s11);
+  }
+
+  private static void tile1(float[] x, int x0, int n, long at, long stride, float[] y, int y0) {
+    FloatVector s0 = FloatVector.zero(S);
+    FloatVector s1 = s0;
+    for (int i = 0; i < n; i++) {
+      FloatVector xi = FloatVector.broadcast(S, x[x0 + i]);
+      s0 = xi.fma(load(at + i * stride), s0);
+      s1 = xi.fma(load(at + i * stride + 4L * W), s1);
+    }
+    addTo(y, y0, s0, s1);
+  }
+
+  private static void addTo(float[] y, int at, FloatVector s0, FloatVector s1) {
+    FloatVector.fromArray(S, y, at).add(s0).intoArray(y, at);
+    FloatVector.fromArray(S, y, at + W).add(s1).intoArray(y, at + W);
+  }
+
+  /** {@link Kernels#linear} for one row: x at xAt, y at yAt. */
+  static void row(
+      float[] x,
+      int xAt,
+      int k,
+      int kEnd,
+      Matrix w,
+      float[] y,
+      int yAt,
+      int out,
+      int from,
+      int to,
+      Scratch scratch) {
+    int n = to - from;
+    float[] sums = scratch.floats(2 * n);
+    Arrays.fill(sums, 0, n, 0);
+    for (int i = k; i < kEnd; i++) {
+      long row = (long) i * out + from;
+      if (w.isFloat32()) {
+        addRow(x[xAt + i], w.data().address() + 4 * row, sums, n);
+      } else {
+        widen(w, row, n, sums, n);
+        addRow(x[xAt + i], sums, n, sums, n);
+      }
+    }
+    int o = 0;
+    for (; o + W <= n; o += W) {
+      FloatVector.fromArray(S, y, yAt + from + o)
+          .add(FloatVector.fromArray(S, sums, o))
+          .intoArray(y, yAt + from + o);
+    }
+    for (; o < n; o++) {
+      y[yAt + from + o] += sums[o];
+    }
+  }
+
+  /** sums += x w, for a row of W that begins at address {@code at}. */
+  private static void addRow(float x, long at, float[] sums, int n) {
+    FloatVector xv = FloatVector.broadcast(R, x);
+    int o = 0;
+    for (; o + R.length() <= n; o += R.length()) {
+      FloatVector wo = FloatVector.fromMemorySegment(R, MEMORY, at + 4L * o, LE);
+      xv.fma(wo, FloatVector.fromArray(R, sums, o)).intoArray(sums, o);
+    }
+    for (; o < n; o++) {
+      sums[o] = Math.fma(x, MEMORY.get(Matrix.FLOAT, at + 4L * o), sums[o]);
+    }
+  }
+
+  /** sums += x w, for a row of W that was widened. */
+  private static void addRow(float x, float[] w, int at, float[] sums, int n) {
+    FloatVector xv = FloatVector.broadcast(S, x);
+    int o = 0;
+    for (; o + W <= n; o += W) {
+      xv.fma(FloatVector.fromArray(S, w, at + o), FloatVector.fromArray(S, sums, o))
+          .intoArray(sums, o);
+    }
+    for (; o < n; o++) {
+      sums[o] = Math.fma(x, w[at + o], sums[o]);
+    }
+  }
+
+  /** {@code n} elements of W, from element {@code i} on, as float32 in the scratch memory. */
+  static MemorySegment widen(Matrix w, long i, int n, MemorySegment memory, long to, Scratch s) {
+    float[] floats = s.floats(n);
+    widen(w, i, n, floats, 0);
+    MemorySegment.copy(floats, 0, memory, Matrix.FLOAT, to, n);
+    return memory;
+  }
+
+  /**
+   * {@code n} elements of W, from element {@code i} on, as float32. To an array: after a store to a
+   * memory segment the compiler has every later access check its segment again.
+   */
+  private static void widen(Matrix w, long i, int n, float[] floats, int to) {
+    if (w.type() == DType.BF16) {
+      widenBf16(w.data().address() + 2 * i, n, floats, to);
+    } else {
+      widenF16(w.data().address() + 2 * i, n, floats, to);
+    }
+    for (int o = n / W * W; o < n; o++) {
+      floats[to + o] = w.get(i + o);
+    }
+  }
+
+  private static void widenBf16(long at, int n, float[] floats, int to) {
+    for (int o = 0; o + W <= n; o += W) {
+      IntVector bits = halves(at + 2L * o).lanewise(LSHL, 16);
+      bits.reinterpretAsFloats().intoArray(floats, to + o);
+    }
+  }
+
+  private static void widenF16(long at, int n, float[] floats, int to) {
+    for (int o = 0; o + W <= n; o += W) {
+      IntVector half = halves(at + 2L * o);
+      // Exponent and fraction in float32's places; times 2^112 corrects the exponent's bias, also
+      // of subnormal numbers. Infinity and NaN keep the exponent of all ones.
+      IntVector size = half.lanewise(AND, 0x7fff).lanewise(LSHL, 13);
+      IntVector bits = size.reinterpretAsFloats().mul(0x1p112f).reinterpretAsInts();
+      bits = bits.lanewise(OR, 0x7f800000, size.compare(GE, 0x7c00 << 13));
+      bits.lanewise(OR, half.lanewise(AND, 0x8000).lanewise(LSHL, 16))
+          .reinterpretAsFloats()
+          .intoArray(floats, to + o);
+    }
+  }
+
+  private static IntVector halves(long at) {
+    return (IntVector)
+        ShortVector.fromMemorySegment(HALVES, MEMORY, at, LE)
+            .convertShape(ZERO_EXTEND_S2I, INTS, 0);
+  }
+
+  static FloatVector load(long at) {
+    return FloatVector.fromMemorySegment(S, MEMORY, at, LE);
+  }
+}

@@ -1,0 +1,81 @@
+package org.fastgpt.core;
+
+import java.lang.foreign.Arena;
+import org.fastgpt.GptConfig;
+
+/**
+ * Has the kernels compiled while the program is still loading: code of the Vector API runs some
+ * thousand times slower until the compiler has seen it, and whoever calls it meanwhile only waits
+ * longer. A thread of its own calls each kernel on small numbers until they are fast.
+ *
+ * <p>Loops are short here: a method that is called often enough is compiled as a whole, one that
+ * loops long enough is compiled from inside its loop first, which would then be thrown away.
+ */
+final class Warmup {
+  private static final int WIDTH = 128;
+  private static final int INPUTS = 16;
+  private static final int ROWS = 9; // tiles of 6, 2 and 1
+
+  /** A round takes some 10 µs when all is compiled, and milliseconds before. */
+  private static final long FAST_NANOS = 100_000;
+
+  /** Where nothing compiles soon, as with -Xint or on a busy machine, nobody waits for ever. */
+  private static final long ENOUGH_NANOS = 1_000_000_000;
+
+  /** A smaller model is done before: 20 million parameters. */
+  private static final long WORTH_IT = 20_000_000;
+
+  private static volatile Thread thread; // null until started
+
+  private final Kernels kernels = new VectorKernels();
+  private final Scratch scratch = new Scratch();
+  private final float[] x = new float[ROWS * WIDTH];
+  private final float[] y = new float[ROWS * WIDTH];
+  private final float[] b = new float[WIDTH];
+
+  private Warmup() {}
+
+  /** Starts it, if this is the first call; returns at once. */
+  static synchronized void start() {
+    if (thread == null) {
+      thread = Thread.ofPlatform().daemon().name("fastgpt-warmup").start(() -> new Warmup().run());
+    }
+  }
+
+  /** Waits until it is done, if it goes on and is worth it for a model of that size. */
+  static void await(GptConfig config) {
+    Thread warmup = thread;
+    if (warmup == null || !warmup.isAlive() || config.parameters() < WORTH_IT) {
+      return;
+    }
+    try {
+      warmup.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // goes on, slowly
+    }
+  }
+
+  private void run() {
+    int bytes = 4 * WIDTH * WIDTH;
+    Matrix weights = Matrix.of(Arena.ofAuto().allocate(bytes));
+    long start = System.nanoTime();
+    int fast = 0;
+    while (fast < 20 && System.nanoTime() - start < ENOUGH_NANOS) {
+      long before = System.nanoTime();
+      round(weights);
+      fast = System.nanoTime() - before < FAST_NANOS ? fast + 1 : 0;
+    }
+  }
+
+  private void round(Matrix w) {
+    kernels.linear(x, ROWS, INPUTS, 0, INPUTS, w, y, 0, 64, 0, 64, scratch);
+    kernels.layerNorm(x, b, b, 1, y, 0, WIDTH, scratch);
+    kernels.scores(x, 0, INPUTS, 5, x, 0, INPUTS, 1, y, 0, Kernels.LANES);
+    kernels.softmax(y, 0, WIDTH, scratch);
+    kernels.mix(x, 0, INPUTS, 5, INPUTS, x, 0, 64, y, 0, 64);
+    kernels.gelu(y, 0, WIDTH, scratch);
+    kernels.add(x, 0, y, 0, WIDTH);
+    kernels.linearTransposed(x, 1, WIDTH, w, y, 4, 0, 4, scratch);
+    kernels.linear(x, 1, INPUTS, 0, INPUTS, w, y, 0, WIDTH, 0, WIDTH, scratch);
+  }
+}
