@@ -18,7 +18,7 @@ final class ModelOptions {
       names = {"-m", "--model"},
       paramLabel = "MODEL",
       description =
-          "A model folder, or a name: 124M (gpt2), 355M, 774M, 1558M, synthetic-124M, …; without it"
+          "A model folder or file, or a name: 124M (gpt2), 355M, 774M, 1558M, synthetic-124M, …; without it"
               + " the smallest GPT-2 that is installed, else the embedded tiny-shakespeare.")
   private String model;
 
