@@ -30,10 +30,7 @@ final class HuggingFace implements Format {
       List.of(
           new Kind(SINGLE, INDEX, ".safetensors", Safetensors::read),
           new Kind(
-              "pytorch_model.bin",
-              "pytorch_model.bin.index.json",
-              ".bin",
-              HuggingFace::readTorch));
+              "pytorch_model.bin", "pytorch_model.bin.index.json", ".bin", HuggingFace::readTorch));
 
   private record Kind(String single, String index, String suffix, Reader reader) {}
 
@@ -129,7 +126,12 @@ final class HuggingFace implements Format {
     for (Object name : weightMap.keySet()) {
       if (!found.containsKey(withoutPrefix((String) name))) {
         throw new ModelException(
-            name + ": not found in " + weightMap.get(name) + ", where " + kind.index + " says it is");
+            name
+                + ": not found in "
+                + weightMap.get(name)
+                + ", where "
+                + kind.index
+                + " says it is");
       }
     }
     return found;

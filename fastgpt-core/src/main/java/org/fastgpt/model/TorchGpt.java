@@ -128,12 +128,19 @@ final class TorchGpt {
     int end = vocabulary.map(t -> t.endOfText().orElse(-1)).orElse(gpt2End);
     TorchTensor head = tensors.get("lm_head.weight");
     boolean tied = head == null || head.equals(tensors.get("wte.weight"));
+    tensors.computeIfPresent("wte.weight", (_, wte) -> rows(wte, nVocab));
+    tensors.computeIfPresent("lm_head.weight", (_, lmHead) -> rows(lmHead, nVocab));
     try {
       return new GptConfig(
           nVocab, nCtx, nEmbd, nHead, nLayer, 4 * nEmbd, 1e-5f, true, false, tied, end);
     } catch (IllegalArgumentException e) {
       throw bad(e.getMessage());
     }
+  }
+
+  /** Without padding; a matrix of another kind is left as it is, to be refused by its shape. */
+  private static TorchTensor rows(TorchTensor tensor, int n) {
+    return tensor.shape().size() == 2 && tensor.shape().getFirst() > n ? tensor.rows(n) : tensor;
   }
 
   private int nLayer() {
@@ -213,38 +220,36 @@ final class TorchGpt {
     return Models.hasVocabulary(folder) ? Optional.of(Tokenizer.load(folder)) : Optional.empty();
   }
 
-  /** The tensors as Conv1D has them, [in, out], without padding, and with all biases. */
+  /** The tensors as Conv1D has them, [in, out], and with all biases. */
   private Map<String, Found> stored(GptConfig config) {
     String source = file.getFileName().toString();
     TorchTensor attention = tensors.get("h.0.attn.c_attn.weight");
     boolean linear = attention != null && attention.shape().indexOf(config.nEmbd()) != 0;
-    boolean withoutBias =
-        modelArgs.isPresent() && Boolean.FALSE.equals(modelArgs.get().get("bias"));
     var found = new LinkedHashMap<String, Found>();
     tensors.forEach(
         (name, tensor) -> {
-          found.put(name, new Found(torch.stored(name, turned(name, tensor, linear, config)), source));
-          String bias = name.replaceFirst("weight$", "bias");
-          if (withoutBias && name.matches("(h\\..*|ln_f\\.)weight") && !tensors.containsKey(bias)) {
-            int out = tensor.shape().isEmpty() ? 1 : tensor.shape().getFirst();
-            found.put(bias, new Found(torch.zeros(bias, out), source));
-          }
+          boolean turn =
+              linear && tensor.shape().size() == 2 && MATRICES.stream().anyMatch(name::endsWith);
+          TorchTensor matrix = turn ? tensor.transposed() : tensor;
+          found.put(name, new Found(torch.stored(name, matrix), source));
         });
+    if (modelArgs.isPresent() && Boolean.FALSE.equals(modelArgs.get().get("bias"))) {
+      addBiases(found, source);
+    }
     return found;
   }
 
-  private static TorchTensor turned(
-      String name, TorchTensor tensor, boolean linear, GptConfig config) {
-    if (tensor.shape().size() != 2) {
-      return tensor;
-    }
-    if (linear && MATRICES.stream().anyMatch(name::endsWith)) {
-      return tensor.transposed();
-    }
-    boolean perToken = name.equals("wte.weight") || name.equals("lm_head.weight");
-    return perToken && tensor.shape().getFirst() > config.nVocab()
-        ? tensor.rows(config.nVocab())
-        : tensor;
+  /** Zeros for the bias of each matrix and layer norm, as long as its weight has outputs. */
+  private void addBiases(Map<String, Found> found, String source) {
+    tensors.forEach(
+        (name, tensor) -> {
+          String bias = name.replaceFirst("weight$", "bias");
+          boolean hasOne = name.matches("(h\\..*|ln_f)\\.weight") && !tensor.shape().isEmpty();
+          if (hasOne && !tensors.containsKey(bias)) {
+            int outputs = tensor.shape().getFirst();
+            found.put(bias, new Found(torch.zeros(bias, outputs), source));
+          }
+        });
   }
 
   private ModelException bad(String what) {

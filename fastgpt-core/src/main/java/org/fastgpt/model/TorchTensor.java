@@ -68,7 +68,9 @@ record TorchTensor(Storage storage, long offset, List<Integer> shape, List<Long>
         long steps = Math.max(0, shape.get(i) - 1L);
         last = Math.addExact(last, Math.multiplyExact(steps, strides.get(i)));
       }
-      if (offset >= 0 && elements <= storage.elements && (elements == 0 || last < storage.elements)) {
+      if (offset >= 0
+          && elements <= storage.elements
+          && (elements == 0 || last < storage.elements)) {
         return;
       }
     } catch (ArithmeticException overflow) {

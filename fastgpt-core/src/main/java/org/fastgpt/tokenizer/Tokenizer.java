@@ -35,8 +35,7 @@ public final class Tokenizer {
     this(tokens, length -> new BpeEncoding(bpe, length), special);
   }
 
-  private Tokenizer(
-      byte[][] tokens, IntFunction<Encoding> encoding, Map<String, Integer> special) {
+  private Tokenizer(byte[][] tokens, IntFunction<Encoding> encoding, Map<String, Integer> special) {
     this.tokens = tokens;
     this.encoding = encoding;
     this.special = Map.copyOf(special);

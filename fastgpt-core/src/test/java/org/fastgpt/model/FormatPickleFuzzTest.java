@@ -23,11 +23,24 @@ import org.junit.jupiter.params.provider.CsvSource;
  */
 class FormatPickleFuzzTest {
   private static final int TRIES = Integer.getInteger("fastgpt.fuzz", 500);
-  private static final int STRUCTURE_BYTES = 4096; // at the begin the pickle, at the end the directory
+  private static final int STRUCTURE_BYTES =
+      4096; // at the begin the pickle, at the end the directory
   private static final long MEMORY_BYTES = 64 << 20; // the largest valid file here takes 2 MB
   private static final long[] NUMBERS = {
-    0, 1, -1, 2, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000L, 0xFFFFFFFFL, 1L << 32,
-    Long.MAX_VALUE, Long.MIN_VALUE
+    0,
+    1,
+    -1,
+    2,
+    0x7F,
+    0xFF,
+    0x7FFF,
+    0xFFFF,
+    0x7FFFFFFF,
+    0x80000000L,
+    0xFFFFFFFFL,
+    1L << 32,
+    Long.MAX_VALUE,
+    Long.MIN_VALUE
   };
 
   @TempDir private Path temp;

@@ -294,7 +294,9 @@ class ModelTest {
   @Test
   void refusesAFolderWithoutWeights() throws IOException {
     Files.copy(Data.FORMATS.resolve("config.json"), temp.resolve("config.json"));
-    refused(temp + ": weights expected, none found: model.safetensors, model.safetensors.index.json,"
+    refused(
+        temp
+            + ": weights expected, none found: model.safetensors, model.safetensors.index.json,"
             + " pytorch_model.bin, pytorch_model.bin.index.json");
   }
 

@@ -15,10 +15,15 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The pickles given in hexadecimal are Python's own: {@code pickle.dumps(value, protocol).hex()}. */
+/**
+ * The pickles given in hexadecimal are Python's own: {@code pickle.dumps(value, protocol).hex()}.
+ */
 class PickleTest {
 
-  /** {@code {"a": [...], 1: ("x",), "t": ..., "s": "žluť🐱", "d": {}, "same": a}} by protocols 2, 3, 4, 5. */
+  /**
+   * {@code {"a": [...], 1: ("x",), "t": ..., "s": "žluť🐱", "d": {}, "same": a}} by protocols 2, 3,
+   * 4, 5.
+   */
   @ParameterizedTest
   @ValueSource(
       strings = {
@@ -85,6 +90,7 @@ class PickleTest {
 
   /** A list that holds itself; whoever reads on may not recurse, and Pickle does not. */
   @Test
+  @SuppressWarnings("ReferenceEquality") // equals would recurse
   void readsAListThatHoldsItself() {
     var list = (List<?>) read("80049506000000000000005d946800612e");
     assertThat(list.size()).isOne();
@@ -169,7 +175,10 @@ class PickleTest {
     var pickle = new StringBuilder("80025d");
     pickle.append("71005d28").append("6800".repeat(10)).append("65");
     for (int i = 1; i < 40; i++) {
-      pickle.append("71%02x5d28".formatted(i)).append("68%02x".formatted(i).repeat(10)).append("65");
+      pickle
+          .append("71%02x5d28".formatted(i))
+          .append("68%02x".formatted(i).repeat(10))
+          .append("65");
     }
     assertThat((List<?>) read(pickle.append("2e").toString())).hasSize(10);
   }

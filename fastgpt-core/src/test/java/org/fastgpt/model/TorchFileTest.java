@@ -35,7 +35,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Files of {@code torch.save}, valid and not; those of PyTorch itself are in {@link TorchGptTest}. */
+/**
+ * Files of {@code torch.save}, valid and not; those of PyTorch itself are in {@link TorchGptTest}.
+ */
 class TorchFileTest {
   private static final View NUMBERS =
       TorchWriter.floats("0", List.of(3L, 4L), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11);
@@ -45,6 +47,7 @@ class TorchFileTest {
   private Arena arena;
 
   @BeforeEach
+  @SuppressWarnings("MustBeClosedChecker") // closeArena closes it
   void openArena() {
     file = temp.resolve("x.pt");
     arena = Arena.ofShared();
@@ -176,7 +179,8 @@ class TorchFileTest {
 
   @Test
   void refusesToRunCodeInEitherFormat() {
-    var call = new Raw("cposix\nsystem\nX\u0001\0\0\0x\u0085R".getBytes(StandardCharsets.ISO_8859_1));
+    var call =
+        new Raw("cposix\nsystem\nX\u0001\0\0\0x\u0085R".getBytes(StandardCharsets.ISO_8859_1));
     String message = "names posix.system, which would run code; refused";
     refused(TorchWriter.zip(Map.of("a", call)), "x.pt: m/data.pkl: " + message);
     refused(TorchWriter.legacy(Map.of("a", call)), "x.pt: " + message);

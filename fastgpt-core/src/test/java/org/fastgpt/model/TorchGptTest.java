@@ -63,6 +63,20 @@ class TorchGptTest {
     }
   }
 
+  /** Here it is not padding: HuggingFace's config.json says how many rows there are. */
+  @Test
+  void refusesMoreRowsThanHuggingFacesConfigSays() throws IOException {
+    String config = Files.readString(Data.FORMATS.resolve("config.json"));
+    Files.writeString(
+        temp.resolve("config.json"),
+        config
+            .replace("\"vocab_size\": 1024", "\"vocab_size\": 1023")
+            .replace("\"eos_token_id\": 1023", "\"eos_token_id\": 1022"));
+    copy(PT, "pytorch_model.bin");
+    refused(temp.resolve("pytorch_model.bin"), "wte.weight: shape [1023, 32] expected");
+    refused(temp, "wte.weight: shape [1023, 32] expected");
+  }
+
   @Test
   void safetensorsArePreferred() throws IOException {
     copy(Data.FORMATS, "config.json", "model.safetensors");
@@ -228,7 +242,8 @@ class TorchGptTest {
   void refusesWhatIsNoGpt2() throws IOException {
     refused(write(Map.of()), "a matrix wte.weight expected, none found");
     refused(write(Map.of("model_args", Map.of(), "model", 1L)), "a dict of tensors expected");
-    refused(write(Map.of("weight", TorchWriter.floats("0", List.of(1L), 1))), "a matrix wte.weight");
+    refused(
+        write(Map.of("weight", TorchWriter.floats("0", List.of(1L), 1))), "a matrix wte.weight");
   }
 
   @Test
@@ -278,8 +293,8 @@ class TorchGptTest {
         // {} and {"stoi": {"a": 0}, "itos": {1: "a"}} and so on, by pickletools' opcodes
         "80027d2e | a dict with stoi and itos",
         "80025d2e | a dict with stoi and itos",
-        "80027d285804000000 73746f697d58010000006 14b0173580400000069746f737d4b01580100000061 73752e"
-            + " | another; is it one of words?",
+        "80027d285804000000 73746f697d58010000006 14b0173580400000069746f737d4b01580100000061"
+            + " 73752e | another; is it one of words?",
         "80027d285804000000 73746f697d5802000000 61624b0073580400000069746f737d4b005802000000616273"
             + "752e | another; is it one of words?",
         "80027d285804000000 73746f697d5801000000614b0073580400000069746f737d4b00580100000062 73752e"
@@ -322,8 +337,9 @@ class TorchGptTest {
   /** Without biases. */
   private Path nano(Map<String, Object> weights, Map<String, Object> args) throws IOException {
     weights.keySet().removeIf(name -> name.endsWith("bias"));
-    var all = new TreeMap<String, Object>(
-        Map.of("n_layer", 1L, "n_head", 1L, "n_embd", 2L, "block_size", 3L));
+    var all =
+        new TreeMap<String, Object>(
+            Map.of("n_layer", 1L, "n_head", 1L, "n_embd", 2L, "block_size", 3L));
     all.putAll(args);
     return write(Map.of("model", weights, "model_args", all));
   }
