@@ -19,7 +19,7 @@ final class InfoCommand implements Callable<Integer> {
 
   private final Terminal terminal;
 
-  @Parameters(paramLabel = "MODEL", description = "A model folder or name.")
+  @Parameters(paramLabel = "MODEL", description = "A model folder, file or name.")
   private String name;
 
   InfoCommand(Terminal terminal) {
@@ -47,6 +47,7 @@ final class InfoCommand implements Callable<Integer> {
       line("eos_token_id", config.eosTokenId());
       line("weights", weights(model));
       line("vocabulary", model.tokenizer().map(t -> t.size() + " tokens").orElse("none"));
+      model.note().ifPresent(note -> line("note", note));
     }
     return 0;
   }

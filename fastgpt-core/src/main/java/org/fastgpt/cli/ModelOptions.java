@@ -18,8 +18,9 @@ final class ModelOptions {
       names = {"-m", "--model"},
       paramLabel = "MODEL",
       description =
-          "A model folder, or a name: 124M (gpt2), 355M, 774M, 1558M, synthetic-124M, …; without it"
-              + " the smallest GPT-2 that is installed, else the embedded tiny-shakespeare.")
+          "A model folder or file, or a name: 124M (gpt2), 355M, 774M, 1558M, synthetic-124M, …;"
+              + " without it the smallest GPT-2 that is installed, else the embedded"
+              + " tiny-shakespeare.")
   private String model;
 
   /** Opens the model; says so if it is not the one that the user may have expected. */

@@ -48,6 +48,7 @@ final class Report {
 
   void loaded(Model model, Engine engine, boolean askedForKernels) {
     done(", Model: " + model.name() + ", Engine: " + engine.name());
+    model.note().ifPresent(this::note);
     if (engine.name().equals("core-scalar") && !askedForKernels) {
       note(
           "Slow: the Vector API is off. Start java with --add-modules jdk.incubator.vector, as"

@@ -15,14 +15,25 @@ import org.fastgpt.tokenizer.Tokenizer;
  * @param tensors in the order of {@link GptTensors#forEach}, valid as long as the arena they were
  *     read into
  * @param tokenizer loads the vocabulary that came with the weights; empty if none did
+ * @param note what the user should know of how this model is run, one line; empty if nothing
  */
 record Checkpoint(
     String format,
     GptConfig config,
     Map<String, StoredTensor> tensors,
-    Optional<Supplier<Tokenizer>> tokenizer) {
+    Optional<Supplier<Tokenizer>> tokenizer,
+    Optional<String> note) {
 
   Checkpoint {
     tensors = Collections.unmodifiableMap(tensors); // keeps its order
+  }
+
+  /** A checkpoint of which there is nothing to note. */
+  Checkpoint(
+      String format,
+      GptConfig config,
+      Map<String, StoredTensor> tensors,
+      Optional<Supplier<Tokenizer>> tokenizer) {
+    this(format, config, tensors, tokenizer, Optional.empty());
   }
 }

@@ -6,21 +6,39 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.fastgpt.GptConfig;
 import org.fastgpt.model.GptTensors.Found;
 import org.fastgpt.tokenizer.Tokenizer;
 
 /**
  * Reads a folder in HuggingFace's layout: config.json, and model.safetensors or, for a model in
- * several files (shards), model.safetensors.index.json, which says in which file each tensor is.
+ * several files (shards), model.safetensors.index.json, which says in which file each tensor is. Of
+ * older models the same as PyTorch's files: pytorch_model.bin, pytorch_model.bin.index.json.
  */
 final class HuggingFace implements Format {
   static final String CONFIG = "config.json";
   static final String SINGLE = "model.safetensors";
   static final String INDEX = "model.safetensors.index.json";
   private static final long MAX_INDEX_BYTES = 16 << 20;
+
+  /** The kinds of file that weights come in, the preferred first, as transformers has it. */
+  private static final List<Kind> KINDS =
+      List.of(
+          new Kind(SINGLE, INDEX, ".safetensors", Safetensors::read),
+          new Kind(
+              "pytorch_model.bin", "pytorch_model.bin.index.json", ".bin", HuggingFace::readTorch));
+
+  private record Kind(String single, String index, String suffix, Reader reader) {}
+
+  @FunctionalInterface
+  private interface Reader {
+    /** The tensors of a file by their names in it. */
+    Map<String, StoredTensor> read(Path file, Arena arena);
+  }
 
   /** By config.json: what it asks for, and a folder lacks, is what the user has to hear about. */
   @Override
@@ -42,41 +60,65 @@ final class HuggingFace implements Format {
 
   /** The tensors by name without "transformer.", checked against {@code config}. */
   private static Map<String, StoredTensor> tensors(Path folder, GptConfig config, Arena arena) {
-    // As transformers does: one file, if it is there, before several.
-    if (isThere(folder.resolve(SINGLE))) {
-      return GptTensors.select(config, single(folder.resolve(SINGLE), arena), SINGLE);
+    for (Kind kind : KINDS) {
+      // As transformers does: one file, if it is there, before several.
+      Path single = folder.resolve(kind.single);
+      Path index = folder.resolve(kind.index);
+      if (isThere(single)) {
+        return GptTensors.select(config, single(single, kind, arena), kind.single);
+      }
+      if (isThere(index)) {
+        return GptTensors.select(config, sharded(index, kind, arena), kind.index);
+      }
     }
-    if (isThere(folder.resolve(INDEX))) {
-      return GptTensors.select(config, sharded(folder.resolve(INDEX), arena), INDEX);
-    }
-    throw new ModelException(folder + ": " + SINGLE + " or " + INDEX + " expected, neither found");
+    throw new ModelException(
+        folder
+            + ": weights expected, none found: "
+            + String.join(
+                ", ", KINDS.stream().flatMap(k -> Stream.of(k.single, k.index)).toList()));
+  }
+
+  /** Whether the folder has weights, whatever else it lacks. */
+  static boolean hasWeights(Path folder) {
+    return KINDS.stream()
+        .anyMatch(k -> isThere(folder.resolve(k.single)) || isThere(folder.resolve(k.index)));
+  }
+
+  private static Map<String, StoredTensor> readTorch(Path file, Arena arena) {
+    TorchFile torch = TorchFile.read(file, arena);
+    Map<String, StoredTensor> tensors = new LinkedHashMap<>();
+    torch
+        .tensors(torch.root())
+        .forEach((name, tensor) -> tensors.put(name, torch.stored(name, tensor)));
+    return tensors;
   }
 
   /** A broken link is there: it gets its error when it is read. */
-  private static boolean isThere(Path file) {
+  static boolean isThere(Path file) {
     return Files.exists(file) || Files.isSymbolicLink(file);
   }
 
-  private static Map<String, Found> single(Path file, Arena arena) {
+  private static Map<String, Found> single(Path file, Kind kind, Arena arena) {
     var found = new LinkedHashMap<String, Found>();
-    Safetensors.read(file, arena).forEach((name, tensor) -> add(found, tensor, file));
+    kind.reader.read(file, arena).forEach((name, tensor) -> add(found, tensor, file));
     return found;
   }
 
-  private static Map<String, Found> sharded(Path index, Arena arena) {
+  private static Map<String, Found> sharded(Path index, Kind kind, Arena arena) {
     var text = new StringReader(ModelFile.text(index, MAX_INDEX_BYTES));
     if (!(Json.object(text, index).get("weight_map") instanceof Map<?, ?> weightMap)) {
       throw new ModelException(index + ": an object weight_map expected, none found");
     }
     var found = new LinkedHashMap<String, Found>();
     for (Object shard : new LinkedHashSet<Object>(weightMap.values())) {
-      Path file = shard(index, shard);
-      Safetensors.read(file, arena)
+      Path file = shard(index, shard, kind.suffix);
+      kind.reader
+          .read(file, arena)
           .forEach(
               (name, tensor) -> {
                 if (!shard.equals(weightMap.get(name))) {
                   throw new ModelException(
-                      file + ": has " + name + ", which " + INDEX + " does not say");
+                      file + ": has " + name + ", which " + kind.index + " does not say");
                 }
                 add(found, tensor, file);
               });
@@ -84,20 +126,29 @@ final class HuggingFace implements Format {
     for (Object name : weightMap.keySet()) {
       if (!found.containsKey(withoutPrefix((String) name))) {
         throw new ModelException(
-            name + ": not found in " + weightMap.get(name) + ", where " + INDEX + " says it is");
+            name
+                + ": not found in "
+                + weightMap.get(name)
+                + ", where "
+                + kind.index
+                + " says it is");
       }
     }
     return found;
   }
 
   /** A file of the folder itself: the index must not lead anywhere else. */
-  private static Path shard(Path index, Object name) {
-    if (name instanceof String s && s.matches("[A-Za-z0-9_][A-Za-z0-9._-]*\\.safetensors")) {
+  private static Path shard(Path index, Object name, String suffix) {
+    if (name instanceof String s
+        && s.matches("[A-Za-z0-9_][A-Za-z0-9._-]*")
+        && s.endsWith(suffix)) {
       return index.resolveSibling(s);
     }
     throw new ModelException(
         index
-            + ": weight_map: the name of a .safetensors file in this folder expected, "
+            + ": weight_map: the name of a "
+            + suffix
+            + " file in this folder expected, "
             + Json.show(name)
             + " found");
   }
@@ -111,7 +162,7 @@ final class HuggingFace implements Format {
     }
   }
 
-  private static String withoutPrefix(String name) {
+  static String withoutPrefix(String name) {
     return name.startsWith("transformer.") ? name.substring("transformer.".length()) : name;
   }
 }

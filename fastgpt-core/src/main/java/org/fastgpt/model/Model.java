@@ -89,6 +89,11 @@ public final class Model implements AutoCloseable {
     return checkpoint.format();
   }
 
+  /** What the user should know of how this model is run, one line; mostly there is nothing. */
+  public Optional<String> note() {
+    return checkpoint.note();
+  }
+
   /** All tensors of the model by HuggingFace's name without "transformer.", checked. */
   public Map<String, StoredTensor> tensors() {
     return checkpoint.tensors();

@@ -54,9 +54,9 @@ public final class Models {
   }
 
   /**
-   * The folder of a model: a folder that has a config.json; the name of an installed model, any of
-   * its three for GPT-2's sizes; {@code tiny-shakespeare}; or {@code synthetic-124M} and the like,
-   * which are made at their first use.
+   * Where a model is: a folder or file of one of the layouts that are known; the name of an
+   * installed model, any of its three for GPT-2's sizes; {@code tiny-shakespeare}; or {@code
+   * synthetic-124M} and the like, which are made at their first use.
    *
    * @throws ModelException there is none; the message says where it was looked for, and what there
    *     is
@@ -150,8 +150,8 @@ public final class Models {
         .map(Installed::path);
   }
 
-  private static boolean isModel(Path folder) {
-    return Files.isRegularFile(folder.resolve(HuggingFace.CONFIG));
+  private static boolean isModel(Path path) {
+    return Format.of(path).isPresent();
   }
 
   private static Optional<Path> path(String name) {

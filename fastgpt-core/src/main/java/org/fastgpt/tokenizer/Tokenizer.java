@@ -3,15 +3,18 @@ package org.fastgpt.tokenizer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.function.IntFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
  * GPT-2's byte-level BPE: text to ids and back. Any text has ids, and they decode to its UTF-8
- * bytes. Immutable; any number of threads may use one.
+ * bytes. Immutable; any number of threads may use one. Also nanoGPT's vocabulary of characters,
+ * {@link #ofCharacters}, in which only text of these has ids.
  *
  * <p>Ids are those of HuggingFace tokenizers and of OpenAI's {@code encoder.py} and tiktoken. A
  * surrogate with no partner, which has no UTF-8, is read as U+FFFD. Letters and digits are what
@@ -23,14 +26,18 @@ public final class Tokenizer {
   static final String END_OF_TEXT = "<|endoftext|>";
 
   private final byte[][] tokens;
-  private final Bpe bpe;
+  private final IntFunction<Encoding> encoding; // of the length of a text
   private final Map<String, Integer> special;
   private final Pattern specialNames;
 
   /** Of checked parts: the tokens' bytes by id, their merges, and the ids of special tokens. */
   Tokenizer(byte[][] tokens, Bpe bpe, Map<String, Integer> special) {
+    this(tokens, length -> new BpeEncoding(bpe, length), special);
+  }
+
+  private Tokenizer(byte[][] tokens, IntFunction<Encoding> encoding, Map<String, Integer> special) {
     this.tokens = tokens;
-    this.bpe = bpe;
+    this.encoding = encoding;
     this.special = Map.copyOf(special);
     // The first of the alternatives that match wins, so the longest comes first. No names: no
     // match.
@@ -61,6 +68,21 @@ public final class Tokenizer {
     return VocabularyFiles.load(folder);
   }
 
+  /**
+   * A vocabulary whose tokens are characters.
+   *
+   * @param codePoints of each id its character, each once
+   */
+  public static Tokenizer ofCharacters(int... codePoints) {
+    var tokens = new byte[codePoints.length][];
+    var ids = new HashMap<Integer, Integer>();
+    for (int id = 0; id < codePoints.length; id++) {
+      tokens[id] = Character.toString(codePoints[id]).getBytes(StandardCharsets.UTF_8);
+      ids.put(codePoints[id], id);
+    }
+    return new Tokenizer(tokens, length -> new CharacterEncoding(ids, length), Map.of());
+  }
+
   /** Number of tokens: 50257. */
   public int size() {
     return tokens.length;
@@ -76,11 +98,13 @@ public final class Tokenizer {
    * The ids of ordinary text; {@code <|endoftext|>} in it is text like any other. {@code "Hello,
    * World!"} is 15496 11 2159 0, {@code "<|endoftext|>"} is 27 91 437 1659 5239 91 29, {@code ""}
    * is none.
+   *
+   * @throws IllegalArgumentException a vocabulary of characters lacks one of the text
    */
   public int[] encode(String text) {
-    var encoding = new Encoding(bpe, text.length());
-    encoding.add(text, 0, text.length());
-    return encoding.ids();
+    Encoding ids = encoding.apply(text.length());
+    ids.add(text, 0, text.length());
+    return ids.ids();
   }
 
   /**
@@ -88,16 +112,16 @@ public final class Tokenizer {
    * special tokens. {@code "hello <|endoftext|>"} is 31373 220 50256.
    */
   public int[] encodeWithSpecial(String text) {
-    var encoding = new Encoding(bpe, text.length());
+    Encoding ids = encoding.apply(text.length());
     Matcher names = specialNames.matcher(text);
     int done = 0;
     while (names.find()) {
-      encoding.add(text, done, names.start());
-      encoding.add(special.get(names.group()));
+      ids.add(text, done, names.start());
+      ids.add(special.get(names.group()));
       done = names.end();
     }
-    encoding.add(text, done, text.length());
-    return encoding.ids();
+    ids.add(text, done, text.length());
+    return ids.ids();
   }
 
   /**

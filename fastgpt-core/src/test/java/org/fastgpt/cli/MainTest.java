@@ -206,6 +206,45 @@ class MainTest {
     assertThat(out()).contains("957,184", "52 tensors, F32 3,828,736 bytes", "1024 tokens");
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "pytorch_model.bin, pytorch_model.bin, config.json, HuggingFace, '60,288'",
+    "legacy.bin, pytorch_model.bin, config.json, HuggingFace, '60,288'",
+    "mingpt.pt, model.pt, n_head, minGPT, '93,056'",
+    "nanogpt.pt, ckpt.pt, nothing, nanoGPT, '61,792'",
+    "char/ckpt.pt, ckpt.pt, nothing, nanoGPT, '4,992'"
+  })
+  void infoTellsWhatAPyTorchCheckpointIs(
+      String fixture,
+      String name,
+      String beside,
+      String format,
+      String parameters,
+      @TempDir Path folder)
+      throws IOException {
+    Path formats = Fixtures.DATA.resolve("formats");
+    Files.copy(formats.resolve("pt").resolve(fixture), folder.resolve(name));
+    if (beside.equals("config.json")) {
+      Files.copy(formats.resolve(beside), folder.resolve(beside));
+    } else if (beside.equals("n_head")) {
+      Files.writeString(folder.resolve("config.json"), "{\"model\": {\"n_head\": 4}}");
+    }
+    assertThat(run("info", folder.toString())).isZero();
+    assertThat(out().replaceAll(" +", " "))
+        .contains("\nformat " + format + "\n", "\nparameters " + parameters + "\n");
+    assertThat(out().contains("\nnote ")).isEqualTo(format.equals("nanoGPT"));
+  }
+
+  @Test
+  void generateSaysThatNanoGptsGeluIsAnother() {
+    Path model = Fixtures.DATA.resolve("formats/pt/char");
+    assertThat(run("-m", model.toString(), "kůň 🐱\nThe", "-n", "20")).isZero();
+    assertThat(out()).isEqualTo("vvižitiwžiňiživvvi.i\n");
+    assertThat(err()).contains("GELU");
+    assertThat(run("-m", model.toString(), "The end?")).isEqualTo(2);
+    assertThat(err()).contains("\"?\" (U+003F) is not among the 41 characters");
+  }
+
   @Test
   void helpEndsWithExamples() {
     assertThat(run("--help")).isZero();

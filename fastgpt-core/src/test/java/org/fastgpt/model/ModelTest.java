@@ -294,7 +294,10 @@ class ModelTest {
   @Test
   void refusesAFolderWithoutWeights() throws IOException {
     Files.copy(Data.FORMATS.resolve("config.json"), temp.resolve("config.json"));
-    refused(temp + ": model.safetensors or model.safetensors.index.json expected, neither found");
+    refused(
+        temp
+            + ": weights expected, none found: model.safetensors, model.safetensors.index.json,"
+            + " pytorch_model.bin, pytorch_model.bin.index.json");
   }
 
   @Test
