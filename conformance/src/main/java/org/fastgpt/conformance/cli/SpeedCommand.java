@@ -5,6 +5,7 @@ import java.nio.file.FileSystems;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.OffsetDateTime;
+import java.time.ZoneId;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -315,7 +316,9 @@ public final class SpeedCommand implements Callable<Integer> {
 
   private Map<String, String> environment() {
     Map<String, String> environment = Environment.of();
-    environment.put("date", OffsetDateTime.now().truncatedTo(ChronoUnit.SECONDS).toString());
+    environment.put(
+        "date",
+        OffsetDateTime.now(ZoneId.systemDefault()).truncatedTo(ChronoUnit.SECONDS).toString());
     environment.put("revision", revision());
     environment.put(
         "command",

@@ -79,8 +79,10 @@ public final class BarChart {
     all.setGap(24);
     panels.forEach(panel -> all.add(plot(panel, panel == panels.getFirst())));
     DefaultCategoryDataset bars = panels.getFirst().bars;
-    int longest =
-        bars.getColumnKeys().stream().mapToInt(row -> row.toString().length()).max().orElse(0);
+    int longest = 0;
+    for (Object row : bars.getColumnKeys()) {
+      longest = Math.max(longest, row.toString().length());
+    }
     int width = panels.size() * PANEL_WIDTH + longest * CHARACTER_WIDTH;
     int height = FRAME_HEIGHT + bars.getColumnCount() * (bars.getRowCount() + 1) * BAR_HEIGHT;
     String body = new Charts().svg(all, width, height, true, label);

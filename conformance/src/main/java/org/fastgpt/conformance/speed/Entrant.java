@@ -45,7 +45,7 @@ public record Entrant(
       return plain;
     }
     var settings = new LinkedHashMap<>(plain.settings);
-    for (String setting : matcher.group(2).split("[;,]")) {
+    for (String setting : matcher.group(2).split("[;,]", -1)) {
       int at = setting.indexOf('=');
       if (at < 1) {
         throw new IllegalArgumentException(

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.DoubleUnaryOperator;
 import java.util.stream.Collectors;
@@ -111,7 +112,7 @@ public final class SpeedReport {
     return String.join(",", line) + "\r\n";
   }
 
-  private TreeSet<String> figures(Case c) {
+  private Set<String> figures(Case c) {
     return results.runs().stream()
         .filter(run -> c.equals(run.of()))
         .flatMap(run -> run.values().keySet().stream())

@@ -35,7 +35,7 @@ record Table(String title, List<String> header, List<List<String>> rows) {
     var line = new StringBuilder();
     for (int i = 0; i < row.size(); i++) {
       String blanks = " ".repeat(Math.max(0, widths[i] - row.get(i).length()));
-      boolean left = i == 0 || i == row.size() - 1 && row.size() < widths.length;
+      boolean left = i == 0 || (i == row.size() - 1 && row.size() < widths.length);
       line.append(i == 0 ? "" : "  ").append(left ? row.get(i) + blanks : blanks + row.get(i));
     }
     return line.toString().stripTrailing();

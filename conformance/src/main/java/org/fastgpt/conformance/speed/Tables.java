@@ -201,7 +201,7 @@ final class Tables {
     return results.figure(c, Run.PEAK).map(f -> f.map(b -> b / 1e6).show(0)).orElse(NOT_KNOWN);
   }
 
-  private static String megabytes(double bytes) {
+  private static String megabytes(long bytes) {
     return String.format(Locale.ROOT, "%.1f MB", bytes / 1e6);
   }
 }

@@ -44,9 +44,9 @@ class SpeedReportTest {
       for (Entrant entrant : List.of(CORE, OTHER, WRONG, PROGRAM)) {
         var c = new Case(entrant, threads, true);
         cases.add(c);
-        for (int round = 1; round <= 3 && entrant != WRONG; round++) {
+        for (int round = 1; round <= 3 && !entrant.equals(WRONG); round++) {
           // Medians: 1 s of core with one thread, 2 s of the other, half of it with two.
-          double scale = (entrant == OTHER ? 2.0 : 1.0) / threads * (0.8 + 0.1 * round);
+          double scale = (entrant.equals(OTHER) ? 2.0 : 1.0) / threads * (0.8 + 0.1 * round);
           runs.add(new Run(round, c, threads, Run.Kind.WHOLE, Map.of(Run.WHOLE, scale)));
           if (!entrant.isProgram()) {
             runs.add(new Run(round, c, threads, Run.Kind.PHASES, phases(scale)));
