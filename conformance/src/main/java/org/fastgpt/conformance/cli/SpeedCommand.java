@@ -195,6 +195,7 @@ public final class SpeedCommand implements Callable<Integer> {
     Path path = Exam.locate(model(), new ProgressLine(terminal, false));
     try (Model model = Model.open(path)) {
       Task task = task(model, path);
+      requireText(entrants, task);
       try (var reference = reference(model, task);
           var children = new Children(Duration.ofSeconds(timeoutSeconds))) {
         var race =
@@ -245,10 +246,6 @@ public final class SpeedCommand implements Callable<Integer> {
       if (!seen.add(entrant.name())) {
         throw new IllegalArgumentException(entrant.name() + " is given twice");
       }
-      if (prompt.ids != null && String.join(" ", entrant.command()).contains("{prompt}")) {
-        throw new IllegalArgumentException(
-            entrant.name() + ": {prompt} is a text, and the prompt is given by --ids: use {ids}");
-      }
     }
     return entrants;
   }
@@ -258,6 +255,16 @@ public final class SpeedCommand implements Callable<Integer> {
     return threads.isEmpty()
         ? IntStream.iterate(1, n -> n <= cores, n -> 2 * n).boxed().toList()
         : threads.stream().distinct().toList();
+  }
+
+  private static void requireText(List<Entrant> entrants, Task task) {
+    for (Entrant entrant : entrants) {
+      if (task.text().isEmpty() && String.join(" ", entrant.command()).contains("{prompt}")) {
+        throw new IllegalArgumentException(
+            entrant.name()
+                + ": {prompt} is a text, and this prompt is known by its ids only: {ids}");
+      }
+    }
   }
 
   private static Stream<String> byDefault() {

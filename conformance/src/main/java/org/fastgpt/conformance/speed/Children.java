@@ -22,7 +22,7 @@ import org.fastgpt.conformance.report.Text;
 public final class Children implements AutoCloseable {
   private static final int MOST_OUTPUT = 16 << 20;
   private static final int LONGEST_LINE = 200;
-  private static final long LOOK_MILLIS = 20; // how often the memory of a child is looked at
+  private static final long LOOK_MILLIS = 50; // how often the memory of a child is looked at
   private static final long PATIENCE_MILLIS = 2000; // for what a child has left in its pipes
 
   /**
