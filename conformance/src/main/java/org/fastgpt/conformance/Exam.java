@@ -81,10 +81,19 @@ public final class Exam implements AutoCloseable {
    * @param nameOrPath as {@code --model} takes it
    */
   public static Exam of(String nameOrPath, Progress progress) {
+    return new Exam(Model.open(locate(nameOrPath, progress)));
+  }
+
+  /**
+   * The folder of a model; of the embedded one that with all its files, the trace among them, where
+   * the repository is at hand.
+   *
+   * @param nameOrPath as {@code --model} takes it
+   */
+  public static Path locate(String nameOrPath, Progress progress) {
     Path path = Models.resolve(nameOrPath, progress);
     Path inData = Golden.data().resolve("models").resolve(nameOrPath);
-    // The embedded model with all its files, the trace among them, where the repository is at hand.
-    return new Exam(Model.open(Files.isDirectory(inData) ? inData : path));
+    return Files.isDirectory(inData) ? inData : path;
   }
 
   /**

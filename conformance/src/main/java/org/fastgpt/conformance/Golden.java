@@ -5,10 +5,12 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.fastgpt.model.Model;
 
 /** The golden data of the project's folder {@code data}: what others computed, with its source. */
 public final class Golden {
@@ -28,6 +30,24 @@ public final class Golden {
   public static Optional<Golden> of(String name) {
     Path file = data().resolve("golden").resolve(name + ".json");
     return Files.exists(file) ? Optional.of(read(file)) : Optional.empty();
+  }
+
+  /**
+   * The greedy continuation of a prompt that others computed with this very model, if the golden
+   * data have it: HuggingFace in float64, or what is published for OpenAI's weights.
+   */
+  public static Optional<int[]> continuation(Model model, int[] prompt) {
+    Optional<Golden> own = of(model.name()).filter(g -> g.has("greedy"));
+    if (own.isPresent()) {
+      return asked(own.get().objects("greedy"), prompt).map(g -> g.ids("new_ids"));
+    }
+    return OpenAi.is124M(model)
+        ? asked(OpenAi.greedyCases(), prompt).map(OpenAi::newIds)
+        : Optional.empty();
+  }
+
+  private static Optional<Golden> asked(List<Golden> cases, int[] prompt) {
+    return cases.stream().filter(c -> Arrays.equals(c.ids("prompt_ids"), prompt)).findFirst();
   }
 
   /** A JSON file. */

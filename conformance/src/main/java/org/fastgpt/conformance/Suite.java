@@ -1,16 +1,9 @@
 package org.fastgpt.conformance;
 
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.TreeMap;
-import java.util.stream.Stream;
-import org.fastgpt.model.Models;
 
 /** What the tests of this JVM have found so far, until a report is made of it. */
 public final class Suite {
@@ -21,13 +14,6 @@ public final class Suite {
   private static final List<Findings.Mutant> MUTANTS = new ArrayList<>();
   private static final Map<String, String> UNAVAILABLE = new LinkedHashMap<>();
   private static final Map<String, String> WEIGHTS = new LinkedHashMap<>();
-
-  /** Libraries whose version belongs to a result, by a class of each. */
-  private static final Map<String, String> LIBRARIES =
-      Map.of(
-          "DJL", "ai.djl.engine.Engine",
-          "PyTorch for DJL", "ai.djl.pytorch.jni.JniUtils",
-          "ND4J", "org.nd4j.linalg.factory.Nd4j");
 
   /** A verdict. */
   public static synchronized void add(Verdict verdict) {
@@ -66,50 +52,9 @@ public final class Suite {
 
   /** Machine and versions; and which engines could not be opened, and why. */
   private static Map<String, String> environment() {
-    var environment = new LinkedHashMap<String, String>();
-    environment.put("Java", System.getProperty("java.vm.name") + " " + Runtime.version());
-    environment.put(
-        "machine",
-        System.getProperty("os.name")
-            + " "
-            + System.getProperty("os.version")
-            + ", "
-            + System.getProperty("os.arch")
-            + ", "
-            + Runtime.getRuntime().availableProcessors()
-            + " cores");
-    processor().ifPresent(name -> environment.put("processor", name));
-    new TreeMap<>(LIBRARIES)
-        .forEach((name, type) -> jar(type).ifPresent(jar -> environment.put(name, jar)));
-    environment.put("models in", Models.folder().toString());
+    var environment = Environment.of();
     WEIGHTS.forEach((model, sha) -> environment.put("weights of " + model, "SHA-256 " + sha));
     UNAVAILABLE.forEach((what, why) -> environment.put("not opened: " + what, why));
     return environment;
-  }
-
-  /** The file name of the jar that a class comes from, which has its version. */
-  private static Optional<String> jar(String type) {
-    try {
-      var source = Class.forName(type, false, Suite.class.getClassLoader());
-      String path = source.getProtectionDomain().getCodeSource().getLocation().getPath();
-      return Optional.of(path.substring(path.lastIndexOf('/') + 1));
-    } catch (ClassNotFoundException e) {
-      return Optional.empty(); // an engine that is not on the class path
-    }
-  }
-
-  private static Optional<String> processor() {
-    Path file = Path.of("/proc/cpuinfo");
-    if (!Files.isReadable(file)) {
-      return Optional.empty(); // not Linux
-    }
-    try (Stream<String> lines = Files.lines(file)) {
-      return lines
-          .filter(line -> line.startsWith("model name"))
-          .map(line -> line.replaceFirst(".*:\\s*", ""))
-          .findFirst();
-    } catch (IOException e) {
-      return Optional.empty();
-    }
   }
 }

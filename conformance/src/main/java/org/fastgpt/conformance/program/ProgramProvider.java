@@ -63,7 +63,7 @@ public final class ProgramProvider implements EngineProvider {
    * The words of a command line: between blanks; {@code '...'} as it stands; in {@code "..."} and
    * outside, a backslash takes the next character as it stands. Nothing else has a meaning.
    */
-  static List<String> split(String line) {
+  public static List<String> split(String line) {
     var words = new ArrayList<String>();
     StringBuilder word = null; // null between words: '' is a word, a blank is none
     char quote = 0;

@@ -24,6 +24,7 @@ import org.jfree.chart.JFreeChart;
 import org.jfree.chart.axis.NumberAxis;
 import org.jfree.chart.axis.NumberTickUnit;
 import org.jfree.chart.block.BlockBorder;
+import org.jfree.chart.plot.Plot;
 import org.jfree.chart.plot.XYPlot;
 import org.jfree.chart.renderer.xy.StandardXYBarPainter;
 import org.jfree.chart.renderer.xy.XYBarRenderer;
@@ -40,10 +41,10 @@ import org.jfree.data.xy.XYDataset;
  */
 final class Charts {
   /** Number of colours for engines that the page defines; further engines differ by dashes. */
-  private static final int COLOURS = 8;
+  static final int COLOURS = 8;
 
-  private static final Color INK = new Color(1, 2, 1);
-  private static final Color GRID = new Color(1, 2, 2);
+  static final Color INK = new Color(1, 2, 1);
+  static final Color GRID = new Color(1, 2, 2);
   private static final Color BOUND = new Color(1, 2, 3);
   private static final Map<String, String> VARIABLES =
       Map.of("rgb(1,2,1)", "var(--ink)", "rgb(1,2,2)", "var(--line)", "rgb(1,2,3)", "var(--fault)");
@@ -155,11 +156,11 @@ final class Charts {
         1.5f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 1, new float[] {length, 4}, 0);
   }
 
-  private static Color series(int k) {
+  static Color series(int k) {
     return new Color(1, 3, k);
   }
 
-  private static NumberAxis axis(double tick, DoubleFunction<String> label) {
+  static NumberAxis axis(double tick, DoubleFunction<String> label) {
     var axis = new NumberAxis();
     axis.setTickUnit(new NumberTickUnit(tick));
     axis.setNumberFormatOverride(new Labels(label));
@@ -184,6 +185,11 @@ final class Charts {
     plot.setOutlinePaint(null);
     plot.setDomainGridlinesVisible(false);
     plot.setRangeGridlinePaint(GRID);
+    return svg(plot, width, height, legend, label);
+  }
+
+  /** Draws any plot. */
+  String svg(Plot plot, int width, int height, boolean legend, String label) {
     var chart = new JFreeChart(null, JFreeChart.DEFAULT_TITLE_FONT, plot, legend);
     chart.setBackgroundPaint(null);
     if (legend) {

@@ -27,37 +27,43 @@ public final class Report {
   private static final int WIDTH = 100;
   private static final int FAULT_LINES = 5;
 
-  /**
-   * Writes index.html, report.md and report.json. All three are complete on the disk before the
-   * first of them takes its name; if that fails, what was there before stays.
-   */
+  /** Writes index.html, report.md and report.json, or none of them. */
   public static void write(Findings findings, Path folder) {
     var overview = new Overview(findings);
     var contents = new LinkedHashMap<String, String>();
     contents.put("index.html", Page.of(overview));
     contents.put("report.md", Markdown.of(overview));
-    var parts = new LinkedHashMap<Path, Path>();
     try {
       contents.put("report.json", json(overview));
       Files.createDirectories(folder);
-      try {
-        for (var file : contents.entrySet()) {
-          Path part = folder.resolve("." + file.getKey() + ".part");
-          parts.put(part, folder.resolve(file.getKey()));
-          // Not writeString, which refuses half a surrogate pair: a bad text must not cost a
-          // report.
-          Files.write(part, file.getValue().getBytes(StandardCharsets.UTF_8));
-        }
-        for (var part : parts.entrySet()) {
-          Files.move(part.getKey(), part.getValue(), StandardCopyOption.ATOMIC_MOVE);
-        }
-      } finally {
-        for (Path part : parts.keySet()) {
-          Files.deleteIfExists(part);
-        }
-      }
+      writeAll(contents, folder);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot write the report to " + folder, e);
+    }
+  }
+
+  /**
+   * Writes files to a folder that is there: all of them are complete on the disk before the first
+   * takes its name; if that fails, what was there before stays.
+   *
+   * @param contents text by file name
+   */
+  public static void writeAll(Map<String, String> contents, Path folder) throws IOException {
+    var parts = new LinkedHashMap<Path, Path>();
+    try {
+      for (var file : contents.entrySet()) {
+        Path part = folder.resolve("." + file.getKey() + ".part");
+        parts.put(part, folder.resolve(file.getKey()));
+        // Not writeString, which refuses half a surrogate pair: a bad text must not cost a report.
+        Files.write(part, file.getValue().getBytes(StandardCharsets.UTF_8));
+      }
+      for (var part : parts.entrySet()) {
+        Files.move(part.getKey(), part.getValue(), StandardCopyOption.ATOMIC_MOVE);
+      }
+    } finally {
+      for (Path part : parts.keySet()) {
+        Files.deleteIfExists(part);
+      }
     }
   }
 

@@ -5,7 +5,7 @@ import org.fastgpt.conformance.Verdict;
 import org.fastgpt.conformance.Verdict.Outcome;
 
 /** Numbers, outcomes and foreign texts in a form that can be shown. */
-final class Text {
+public final class Text {
   private Text() {}
 
   static String words(Outcome outcome) {
@@ -86,7 +86,7 @@ final class Text {
    * The text with all that a screen would hide, obey or reorder made visible: controls, formats,
    * separators, halves of surrogate pairs. Line ends become a sign and the given string.
    */
-  static String visible(String text, String lineEnd) {
+  public static String visible(String text, String lineEnd) {
     var out = new StringBuilder();
     text.codePoints()
         .forEach(
@@ -137,7 +137,7 @@ final class Text {
   }
 
   /** A code span of Markdown: nothing in it is markup or calls a person. */
-  static String code(String text) {
+  public static String code(String text) {
     String shown = visible(text, " ");
     if (shown.isBlank()) {
       return shown.isEmpty() ? "" : "(blank)";
@@ -150,12 +150,12 @@ final class Text {
   }
 
   /** A code span within a table, where even there a bar needs its backslash. */
-  static String cell(String text) {
+  public static String cell(String text) {
     return code(text).replace("|", "\\|");
   }
 
   /** Cut to a width, the end first. */
-  static String cut(String text, int width) {
+  public static String cut(String text, int width) {
     String line = visible(text, " ");
     return line.length() <= width ? line : line.substring(0, width - 3) + "...";
   }
