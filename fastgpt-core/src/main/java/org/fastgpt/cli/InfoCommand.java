@@ -19,7 +19,7 @@ final class InfoCommand implements Callable<Integer> {
 
   private final Terminal terminal;
 
-  @Parameters(paramLabel = "MODEL", description = "A model folder or name.")
+  @Parameters(paramLabel = "MODEL", description = "A model folder, file or name.")
   private String name;
 
   InfoCommand(Terminal terminal) {

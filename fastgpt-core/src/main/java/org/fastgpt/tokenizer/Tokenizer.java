@@ -2,12 +2,17 @@ package org.fastgpt.tokenizer;
 
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.IntPredicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.fastgpt.model.ModelException;
 
 /**
  * GPT-2's byte-level BPE: text to ids and back. Any text has ids, and they decode to its UTF-8
@@ -20,17 +25,25 @@ import java.util.stream.Collectors;
  * <p>The examples below are of GPT-2's own vocabulary.
  */
 public final class Tokenizer {
-  static final String END_OF_TEXT = "<|endoftext|>";
+  /** The text of the token that ends a text. */
+  public static final String END_OF_TEXT = "<|endoftext|>";
 
   private final byte[][] tokens;
-  private final Bpe bpe;
+  private final Optional<Bpe> bpe;
+  private final Path file;
   private final Map<String, Integer> special;
   private final Pattern specialNames;
 
-  /** Of checked parts: the tokens' bytes by id, their merges, and the ids of special tokens. */
-  Tokenizer(byte[][] tokens, Bpe bpe, Map<String, Integer> special) {
+  /**
+   * Of checked parts: the tokens' bytes by id, their merges if there are any, and the ids of special
+   * tokens.
+   *
+   * @param file where they are from, for messages
+   */
+  Tokenizer(byte[][] tokens, Optional<Bpe> bpe, Map<String, Integer> special, Path file) {
     this.tokens = tokens;
     this.bpe = bpe;
+    this.file = file;
     this.special = Map.copyOf(special);
     // The first of the alternatives that match wins, so the longest comes first. No names: no
     // match.
@@ -61,6 +74,59 @@ public final class Tokenizer {
     return VocabularyFiles.load(folder);
   }
 
+  /**
+   * The tokenizer of a vocabulary that some other file has.
+   *
+   * @param file for messages
+   * @param tokens by id, in GPT-2's alphabet, see {@link #character}
+   * @param merges {@code "left right"}, by rank
+   * @param added says of an id whether its token is plain text and not made by merges
+   * @throws ModelException the vocabulary is not in order
+   */
+  public static Tokenizer of(
+      Path file, List<String> tokens, List<String> merges, IntPredicate added) {
+    return Vocabulary.of(file, tokens, merges, added).tokenizer();
+  }
+
+  /**
+   * As {@link #of}, where the file has no merges: it gives the text of ids, and for any text a
+   * {@link ModelException} that says what is missing.
+   */
+  public static Tokenizer withoutMerges(Path file, List<String> tokens) {
+    return Vocabulary.of(file, tokens, List.of(), _ -> false).decoder();
+  }
+
+  /** GPT-2's alphabet: the character that stands for byte {@code b} of a token in files. */
+  public static char character(int b) {
+    return Vocabulary.character(b);
+  }
+
+  /** The tokens by id, in GPT-2's alphabet. */
+  public List<String> vocabulary() {
+    return Arrays.stream(tokens).map(Vocabulary::text).toList();
+  }
+
+  /** The merges by rank: {@code "left right"}, in GPT-2's alphabet. */
+  public List<String> merges() {
+    return bpe().merges().stream()
+        .map(pair -> Vocabulary.text(tokens[pair[0]]) + " " + Vocabulary.text(tokens[pair[1]]))
+        .toList();
+  }
+
+  /** The ids of the tokens that are not made by merges, by their text. */
+  public Map<String, Integer> special() {
+    return special;
+  }
+
+  private Bpe bpe() {
+    return bpe.orElseThrow(
+        () ->
+            new ModelException(
+                file
+                    + ": has no merges, so it turns ids into text only; put vocab.json and"
+                    + " merges.txt beside it, or give token ids"));
+  }
+
   /** Number of tokens: 50257. */
   public int size() {
     return tokens.length;
@@ -78,7 +144,7 @@ public final class Tokenizer {
    * is none.
    */
   public int[] encode(String text) {
-    var encoding = new Encoding(bpe, text.length());
+    var encoding = new Encoding(bpe(), text.length());
     encoding.add(text, 0, text.length());
     return encoding.ids();
   }
@@ -88,7 +154,7 @@ public final class Tokenizer {
    * special tokens. {@code "hello <|endoftext|>"} is 31373 220 50256.
    */
   public int[] encodeWithSpecial(String text) {
-    var encoding = new Encoding(bpe, text.length());
+    var encoding = new Encoding(bpe(), text.length());
     Matcher names = specialNames.matcher(text);
     int done = 0;
     while (names.find()) {
