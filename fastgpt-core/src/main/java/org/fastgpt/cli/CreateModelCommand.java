@@ -14,8 +14,9 @@ import picocli.CommandLine.Option;
 @Command(
     name = "create-model",
     mixinStandardHelpOptions = true,
-    description = "Writes a model in another layout; without options the model.gguf that fastGPT's"
-        + " Fortran reads.",
+    description =
+        "Writes a model in another layout; without options the model.gguf that fastGPT's"
+            + " Fortran reads.",
     footer = {
       "",
       "Examples:",

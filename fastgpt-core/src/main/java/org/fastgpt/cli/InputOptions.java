@@ -13,8 +13,8 @@ final class InputOptions {
       names = "--input",
       paramLabel = "FILE",
       description =
-          "fastGPT's input.dat, which 'encode -o' writes, in place of a text. Where neither is named,"
-              + " the one in the current folder, if there is one.")
+          "fastGPT's input.dat, which 'encode -o' writes, in place of a text. Where neither is"
+              + " named, the one in the current folder, if there is one.")
   private Path file;
 
   /** The file named, or, as fastGPT does, the one that is there if no text is named. */

@@ -187,7 +187,12 @@ final class FastGpt {
     int[] starts = index.toArray(Gguf.INT);
     if (starts.length == 0 || starts[0] != 0 || starts[starts.length - 1] != text.byteSize()) {
       throw new ModelException(
-          file + ": " + what + ": indices from 0 to " + text.byteSize() + " expected, others found");
+          file
+              + ": "
+              + what
+              + ": indices from 0 to "
+              + text.byteSize()
+              + " expected, others found");
     }
     var texts = new ArrayList<String>();
     var utf8 = StandardCharsets.UTF_8.newDecoder();
@@ -242,6 +247,15 @@ final class FastGpt {
       out.putInt(4 * Tokenizer.character(b), b);
     }
     return out.array();
+  }
+
+  /** Numbers as they stand in the files. */
+  static byte[] int32s(int... values) {
+    var bytes = ByteBuffer.allocate(4 * values.length).order(Gguf.INT.order());
+    for (int value : values) {
+      bytes.putInt(value);
+    }
+    return bytes.array();
   }
 
   /** Fails unless the file writes bytes as GPT-2 does: another way gives other ids. */

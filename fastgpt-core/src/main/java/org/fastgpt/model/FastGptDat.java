@@ -63,13 +63,12 @@ final class FastGptDat implements Format {
         }
       }
       GptConfig sizes =
-          FastGpt.config(file, h[first], h[first + 1], h[first + 2], h[first + 3], h[first + 4], -1);
+          FastGpt.config(
+              file, h[first], h[first + 1], h[first + 2], h[first + 3], h[first + 4], -1);
       Map<String, MemorySegment> arrays = arrays(sizes);
       List<String> tokens = texts(FastGptGguf.DECODER_TXT, h[first + 5], h[first + 6]);
       Optional<List<String>> merges =
-          marked
-              ? Optional.of(texts(FastGptGguf.VOCAB_TXT, h[9], h[10]))
-              : Optional.empty();
+          marked ? Optional.of(texts(FastGptGguf.VOCAB_TXT, h[9], h[10])) : Optional.empty();
       byte[] alphabet = marked ? FastGpt.codePointsOfBytes() : FastGpt.bytesOfCodePoints();
       FastGpt.checkAlphabet(file, ints(FastGptGguf.BYTE_DECODER, h[h.length - 1]), alphabet);
       if (at != all.byteSize()) {
@@ -132,8 +131,7 @@ final class FastGptDat implements Format {
     /** The next bytes, all of which must be there. */
     private MemorySegment take(String what, long bytes) {
       if (bytes < 0 || bytes > all.byteSize() - at) {
-        throw bad(
-            what + ": " + bytes + " bytes expected, " + (all.byteSize() - at) + " are left");
+        throw bad(what + ": " + bytes + " bytes expected, " + (all.byteSize() - at) + " are left");
       }
       at += bytes;
       return all.asSlice(at - bytes, bytes);

@@ -65,9 +65,7 @@ final class FastGptGguf {
   private static Map<String, StoredTensor> tensors(Gguf gguf, GptConfig config) {
     var arrays = new LinkedHashMap<String, MemorySegment>();
     FastGpt.shapes(config)
-        .forEach(
-            (name, shape) ->
-                arrays.put(name, gguf.tensor(name, Gguf.Type.F32, shape).data()));
+        .forEach((name, shape) -> arrays.put(name, gguf.tensor(name, Gguf.Type.F32, shape).data()));
     return FastGpt.tensors(config, arrays);
   }
 }

@@ -1,7 +1,6 @@
 package org.fastgpt.model;
 
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.List;
 import org.fastgpt.GptConfig;
@@ -37,7 +36,7 @@ final class FastGptWriters {
       Texts merges = Texts.of(FastGpt.withLastLine(tokenizer.merges()));
       byte[] alphabet = FastGpt.codePointsOfBytes();
       byte[] header =
-          int32s(
+          FastGpt.int32s(
               FastGpt.MARK,
               FastGptGguf.VERSION,
               c.nVocab(),
@@ -88,7 +87,7 @@ final class FastGptWriters {
       byte[] alphabet = FastGpt.bytesOfCodePoints();
       var plan = new FilePlan();
       plan.add(
-          int32s(
+          FastGpt.int32s(
               c.nVocab(),
               c.nCtx(),
               c.nEmbd(),
@@ -124,13 +123,5 @@ final class FastGptWriters {
         at += n;
       }
     };
-  }
-
-  private static byte[] int32s(int... values) {
-    var bytes = ByteBuffer.allocate(4 * values.length).order(Gguf.INT.order());
-    for (int value : values) {
-      bytes.putInt(value);
-    }
-    return bytes.array();
   }
 }

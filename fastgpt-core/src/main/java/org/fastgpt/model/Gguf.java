@@ -15,14 +15,16 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * A GGUF file, opened: keys with values, and tensors. Versions 2 and 3, little-endian, as in
- * ggml's docs/gguf.md. What the keys and the tensors mean is not known here.
+ * A GGUF file, opened: keys with values, and tensors. Versions 2 and 3, little-endian, as in ggml's
+ * docs/gguf.md. What the keys and the tensors mean is not known here.
  *
  * @param file for messages
  * @param values by key: Long (all whole numbers), Double, Boolean, String, or {@link Array}
  * @param tensors by name, in the order of the file
  */
 record Gguf(Path file, Map<String, Object> values, Map<String, Tensor> tensors) {
+  static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   static final ValueLayout.OfInt INT =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   static final ValueLayout.OfLong LONG =

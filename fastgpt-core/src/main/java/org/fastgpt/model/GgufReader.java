@@ -75,8 +75,8 @@ final class GgufReader {
     return switch (type) {
       case 0 -> (long) Byte.toUnsignedInt(int8(key));
       case 1 -> (long) int8(key);
-      case 2 -> (long) Short.toUnsignedInt((short) (int8(key) & 0xFF | int8(key) << 8));
-      case 3 -> (long) (short) (int8(key) & 0xFF | int8(key) << 8);
+      case 2 -> (long) Short.toUnsignedInt(int16(key));
+      case 3 -> (long) int16(key);
       case Gguf.UINT32 -> Integer.toUnsignedLong(int32(key));
       case Gguf.INT32 -> (long) int32(key);
       case Gguf.FLOAT32 -> (double) Float.intBitsToFloat(int32(key));
@@ -183,8 +183,7 @@ final class GgufReader {
                 + " found");
       }
       end = begin + bytes;
-      var tensor =
-          new Gguf.Tensor(info.name, info.type, info.shape, all.asSlice(begin, bytes));
+      var tensor = new Gguf.Tensor(info.name, info.type, info.shape, all.asSlice(begin, bytes));
       if (tensors.put(info.name, tensor) != null) {
         throw bad("tensor " + info.name + " is there twice");
       }
@@ -259,6 +258,10 @@ final class GgufReader {
 
   private byte int8(String what) {
     return all.get(ValueLayout.JAVA_BYTE, next(what, 1));
+  }
+
+  private short int16(String what) {
+    return all.get(Gguf.SHORT, next(what, 2));
   }
 
   private int int32(String what) {

@@ -118,7 +118,11 @@ final class HuggingFaceWriter implements ModelWriter {
   private static void delete(Path folder) throws IOException {
     for (String name :
         List.of(
-            HuggingFace.CONFIG, HuggingFace.SINGLE, "vocab.json", "added_tokens.json", "merges.txt")) {
+            HuggingFace.CONFIG,
+            HuggingFace.SINGLE,
+            "vocab.json",
+            "added_tokens.json",
+            "merges.txt")) {
       Files.deleteIfExists(folder.resolve(name));
     }
     Files.deleteIfExists(folder);

@@ -67,7 +67,10 @@ final class LlamaGguf {
     }
     String[] parts = name.split("\\.", 3); // h, the layer, the rest
     int dot = parts[2].lastIndexOf('.');
-    return "blk." + parts[1] + "." + BLOCK.get(parts[2].substring(0, dot))
+    return "blk."
+        + parts[1]
+        + "."
+        + BLOCK.get(parts[2].substring(0, dot))
         + parts[2].substring(dot);
   }
 
@@ -152,13 +155,17 @@ final class LlamaGguf {
     return tensors;
   }
 
-  private StoredTensor stored(
-      String name, List<Integer> shape, Gguf.Tensor tensor, Arena arena) {
+  private StoredTensor stored(String name, List<Integer> shape, Gguf.Tensor tensor, Arena arena) {
     boolean transposed = isTransposed(name, shape);
     List<Integer> expected = transposed ? shape.reversed() : shape;
     if (!tensor.shape().equals(expected)) {
       throw gguf.bad(
-          "tensor " + tensor.name() + ": shape " + expected + " expected, " + tensor.shape()
+          "tensor "
+              + tensor.name()
+              + ": shape "
+              + expected
+              + " expected, "
+              + tensor.shape()
               + " found");
     }
     if (!transposed) {
@@ -178,8 +185,11 @@ final class LlamaGguf {
           case BF16 -> DType.BF16;
           default ->
               throw gguf.bad(
-                  "tensor " + tensor.name() + ": F32, F16, BF16 or Q8_0 expected, "
-                      + tensor.type() + " found");
+                  "tensor "
+                      + tensor.name()
+                      + ": F32, F16, BF16 or Q8_0 expected, "
+                      + tensor.type()
+                      + " found");
         };
     MemorySegment data =
         tensor.type() == Gguf.Type.Q8_0 ? Q8.floats(tensor.data(), arena) : tensor.data();

@@ -1,8 +1,6 @@
 package org.fastgpt.model;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -17,8 +15,6 @@ import org.fastgpt.tokenizer.Tokenizer;
  * rounding of gguf-py. Vectors and wpe stay float32, as its convert_hf_to_gguf.py keeps them.
  */
 final class LlamaGgufWriter implements ModelWriter {
-  private static final ValueLayout.OfShort HALF =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final List<Gguf.Type> TYPES =
       List.of(Gguf.Type.F32, Gguf.Type.F16, Gguf.Type.BF16, Gguf.Type.Q8_0);
 
@@ -163,7 +159,7 @@ final class LlamaGgufWriter implements ModelWriter {
             for (long i = 0; i < chunk.byteSize() / 2; i++) {
               float value = x.get(from / 2 + i);
               short half = type == Gguf.Type.F16 ? Float.floatToFloat16(value) : bfloat16(value);
-              chunk.set(HALF, 2 * i, half);
+              chunk.set(Gguf.SHORT, 2 * i, half);
             }
           };
     };
@@ -173,8 +169,9 @@ final class LlamaGgufWriter implements ModelWriter {
   private static short bfloat16(float x) {
     int bits = Float.floatToRawIntBits(x);
     if (Float.isNaN(x)) {
-      return (short) (bits >>> 16 | 64);
+      return (short) ((bits >>> 16) | 64);
     }
-    return (short) (bits + 0x7fff + (bits >>> 16 & 1) >>> 16);
+    int odd = (bits >>> 16) & 1;
+    return (short) ((bits + 0x7fff + odd) >>> 16);
   }
 }

@@ -14,7 +14,8 @@ public interface ModelWriter {
   String fileName();
 
   /**
-   * Writes the model. Until it is whole it has another name; if anything goes wrong, nothing is left.
+   * Writes the model. Until it is whole it has another name; if anything goes wrong, nothing is
+   * left.
    *
    * @param file replaced if there is one
    * @throws ModelException it cannot be written, or the layout cannot hold such a model

@@ -3,18 +3,15 @@ package org.fastgpt.model;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /**
- * ggml's Q8_0: blocks of 32 elements, each a scale of float16 and 32 bytes; an element is byte times
- * scale. The same bits as gguf-py's {@code quants.py}.
+ * ggml's Q8_0: blocks of 32 elements, each a scale of float16 and 32 bytes; an element is byte
+ * times scale. The same bits as gguf-py's {@code quants.py}.
  */
 final class Q8 {
   static final int BLOCK = 32;
   static final int BLOCK_BYTES = 34;
 
-  private static final ValueLayout.OfShort HALF =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private Q8() {}
 
@@ -23,7 +20,7 @@ final class Q8 {
     long n = blocks.byteSize() / BLOCK_BYTES;
     MemorySegment floats = arena.allocate(n * BLOCK * 4, 64);
     for (long b = 0; b < n; b++) {
-      float scale = Float.float16ToFloat(blocks.get(HALF, b * BLOCK_BYTES));
+      float scale = Float.float16ToFloat(blocks.get(Gguf.SHORT, b * BLOCK_BYTES));
       for (int i = 0; i < BLOCK; i++) {
         byte q = blocks.get(ValueLayout.JAVA_BYTE, b * BLOCK_BYTES + 2 + i);
         floats.set(Model.FLOAT, (b * BLOCK + i) * 4, q * scale);
@@ -40,7 +37,7 @@ final class Q8 {
     }
     float scale = largest / 127;
     float inverse = scale == 0 ? 0 : 1 / scale;
-    out.set(HALF, at, Float.floatToFloat16(scale));
+    out.set(Gguf.SHORT, at, Float.floatToFloat16(scale));
     for (int i = 0; i < BLOCK; i++) {
       out.set(ValueLayout.JAVA_BYTE, at + 2 + i, (byte) rounded(x[i] * inverse));
     }

@@ -35,8 +35,8 @@ public final class Tokenizer {
   private final Pattern specialNames;
 
   /**
-   * Of checked parts: the tokens' bytes by id, their merges if there are any, and the ids of special
-   * tokens.
+   * Of checked parts: the tokens' bytes by id, their merges if there are any, and the ids of
+   * special tokens.
    *
    * @param file where they are from, for messages
    */

@@ -7,8 +7,6 @@ import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -77,8 +75,7 @@ class FastGptAndLlamaTest {
 
   /** F16 and Q8_0 have the same ids here, as numpy in float64 has them of their rounded weights. */
   @ParameterizedTest
-  @ValueSource(
-      strings = {"fastgpt.gguf", "dat", "llama.gguf", "llama-f16.gguf", "llama-q8_0.gguf"})
+  @ValueSource(strings = {"fastgpt.gguf", "dat", "llama.gguf", "llama-f16.gguf", "llama-q8_0.gguf"})
   void greedyIdsAreHuggingFaces(String name) throws IOException {
     Map<String, Object> golden =
         JSON.std.mapFrom(Files.readString(Data.FORMATS.resolve("golden.json")));
@@ -132,32 +129,32 @@ class FastGptAndLlamaTest {
     }
   }
 
-  /** Between its first model.dat and GGUF fastGPT had a mark before, and the merges behind. */
   @Test
   void readsAMarkedModelDat() throws IOException {
-    ByteBuffer first = littleEndian(Files.readAllBytes(Data.FORMATS.resolve("dat/model.dat")));
-    try (Model model = Model.open(Data.FORMATS)) {
-      var lines = FastGpt.withLastLine(model.requireTokenizer().merges());
-      FastGpt.Texts merges = FastGpt.Texts.of(lines);
-      var header = littleEndian(new byte[48]).putInt(FastGpt.MARK).putInt(1);
-      for (int i = 0; i < 7; i++) {
-        header.putInt(first.getInt(4 * i));
-      }
-      header.putInt(merges.indices()).putInt(merges.text().length).putInt(256);
-      var file = new ByteArrayOutputStream();
-      file.writeBytes(header.array());
-      int alphabet = 4 * FastGpt.CODE_POINTS;
-      file.write(first.array(), 32, first.capacity() - 32 - alphabet);
-      file.writeBytes(merges.index());
-      file.writeBytes(merges.text());
-      file.writeBytes(FastGpt.codePointsOfBytes());
-      try (Model marked =
-          Model.open(Files.write(temp.resolve("model.dat"), file.toByteArray()))) {
-        assertSame(marked, model);
-        assertThat(marked.requireTokenizer().encode("Alan T"))
-            .containsExactly(32, 75, 299, 758);
-      }
+    Path file = Files.write(temp.resolve("model.dat"), markedDat());
+    try (Model expected = Model.open(Data.FORMATS);
+        Model actual = Model.open(file)) {
+      assertSame(actual, expected);
+      assertThat(actual.requireTokenizer().encode("Alan T")).containsExactly(32, 75, 299, 758);
     }
+  }
+
+  /** Between its first model.dat and GGUF fastGPT had a mark before it, and the merges behind. */
+  static byte[] markedDat() throws IOException {
+    byte[] first = Files.readAllBytes(Data.FORMATS.resolve("dat/model.dat"));
+    FastGpt.Texts merges;
+    try (Model model = Model.open(Data.FORMATS)) {
+      merges = FastGpt.Texts.of(FastGpt.withLastLine(model.requireTokenizer().merges()));
+    }
+    var file = new ByteArrayOutputStream();
+    file.writeBytes(FastGpt.int32s(FastGpt.MARK, 1));
+    file.write(first, 0, 28); // the sizes, but for that of the alphabet
+    file.writeBytes(FastGpt.int32s(merges.indices(), merges.text().length, 256));
+    file.write(first, 32, first.length - 32 - 4 * FastGpt.CODE_POINTS);
+    file.writeBytes(merges.index());
+    file.writeBytes(merges.text());
+    file.writeBytes(FastGpt.codePointsOfBytes());
+    return file.toByteArray();
   }
 
   /** 2 and 3 differ in nothing that such a file has. */
@@ -188,8 +185,7 @@ class FastGptAndLlamaTest {
     copy("fastgpt.gguf");
     assertThatThrownBy(() -> Model.open(temp))
         .isInstanceOf(ModelException.class)
-        .hasMessage(
-            temp + ": one *.gguf expected, found: fastgpt.gguf, llama.gguf; name one");
+        .hasMessage(temp + ": one *.gguf expected, found: fastgpt.gguf, llama.gguf; name one");
   }
 
   @Test
@@ -240,10 +236,6 @@ class FastGptAndLlamaTest {
         .isEqualTo(expected.tensors().get(name).shape());
     MemorySegment bits = actual.floats(name);
     assertThat(bits.mismatch(expected.floats(name))).as(name).isEqualTo(-1);
-  }
-
-  private static ByteBuffer littleEndian(byte[] bytes) {
-    return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
   }
 
   private Path copy(String name) throws IOException {

@@ -71,7 +71,10 @@ class GgufTest {
         "llama.gguf",
         b -> b.putInt(at, 12),
         "tensor token_embd.weight: type Q4_K is not supported; supported: F32, F16, BF16, Q8_0");
-    refused("llama.gguf", b -> b.putInt(at, 99), "tensor token_embd.weight: type number 99 is not supported");
+    refused(
+        "llama.gguf",
+        b -> b.putInt(at, 99),
+        "tensor token_embd.weight: type number 99 is not supported");
   }
 
   @Test
@@ -113,9 +116,9 @@ class GgufTest {
 
   @Test
   void refusesKeysThatAskForOtherIds() throws IOException {
-    ByteBuffer bytes = bytes("llama.gguf");
-    bytes.put(after("llama.gguf", LlamaGguf.PRE_TOKENIZER) + 4 + 8 + 4, (byte) '4');
-    Path file = Files.write(temp.resolve("gpt-4.gguf"), bytes.array());
+    byte[] bytes = bytes("llama.gguf");
+    bytes[after("llama.gguf", LlamaGguf.PRE_TOKENIZER) + 4 + 8 + 4] = '4';
+    Path file = Files.write(temp.resolve("gpt-4.gguf"), bytes);
     try (Model model = Model.open(file)) {
       assertThatThrownBy(model::requireTokenizer)
           .isInstanceOf(ModelException.class)
@@ -147,7 +150,7 @@ class GgufTest {
 
   @Test
   void refusesAnotherMarkAndAnotherAlphabet() throws IOException {
-    ByteBuffer file = bytes("fastgpt.gguf");
+    ByteBuffer file = littleEndian(bytes("fastgpt.gguf"));
     int data = file.getInt(after("fastgpt.gguf", FastGptGguf.DATA_OFFSET) + 4);
     refused(
         "fastgpt.gguf",
@@ -169,14 +172,13 @@ class GgufTest {
     refusedDat(b -> b.putInt(12, -1), ": header: size -1 is not in [1, 16777216]");
     refusedDat(b -> b.putInt(0, 1 << 24), ": wte: 2147483648 bytes expected, ");
     refusedDat(
-        b -> b.putInt(0, FastGpt.MARK).putInt(4, 9),
-        ": version 1 of model.dat expected, 9 found");
+        b -> b.putInt(0, FastGpt.MARK).putInt(4, 9), ": version 1 of model.dat expected, 9 found");
   }
 
   private void refusedDat(Consumer<ByteBuffer> change, String message) throws IOException {
-    ByteBuffer dat = bytes("dat/model.dat");
-    change.accept(dat);
-    Path file = Files.write(temp.resolve("model.dat"), dat.array());
+    byte[] dat = bytes("dat/model.dat");
+    change.accept(littleEndian(dat));
+    Path file = Files.write(temp.resolve("model.dat"), dat);
     assertThatThrownBy(() -> Model.open(file))
         .isInstanceOf(ModelException.class)
         .hasMessageStartingWith(file + message);
@@ -185,9 +187,9 @@ class GgufTest {
   /** The fixture, changed, in place of model.gguf. */
   private void refused(String fixture, Consumer<ByteBuffer> change, String message)
       throws IOException {
-    ByteBuffer bytes = bytes(fixture);
-    change.accept(bytes);
-    Files.write(temp.resolve("model.gguf"), bytes.array());
+    byte[] bytes = bytes(fixture);
+    change.accept(littleEndian(bytes));
+    Files.write(temp.resolve("model.gguf"), bytes);
     refused(": " + message);
   }
 
@@ -216,15 +218,18 @@ class GgufTest {
   /** The position after a key or name. */
   private static int after(String fixture, String name) {
     try {
-      String text = new String(bytes(fixture).array(), StandardCharsets.ISO_8859_1);
+      String text = new String(bytes(fixture), StandardCharsets.ISO_8859_1);
       return text.indexOf(name) + name.length();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
-  private static ByteBuffer bytes(String fixture) throws IOException {
-    return ByteBuffer.wrap(Files.readAllBytes(Data.FORMATS.resolve(fixture)))
-        .order(ByteOrder.LITTLE_ENDIAN);
+  private static byte[] bytes(String fixture) throws IOException {
+    return Files.readAllBytes(Data.FORMATS.resolve(fixture));
+  }
+
+  private static ByteBuffer littleEndian(byte[] bytes) {
+    return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
   }
 }

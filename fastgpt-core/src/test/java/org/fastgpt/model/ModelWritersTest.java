@@ -116,12 +116,15 @@ class ModelWritersTest {
   }
 
   @ParameterizedTest
-  @CsvSource(quoteCharacter = '`', value = {
-    "\"layer_norm_epsilon\": 1e-05, \"layer_norm_epsilon\": 1e-06, gguf",
-    "\"scale_attn_by_inverse_layer_idx\": false, \"scale_attn_by_inverse_layer_idx\": true, dat",
-    "\"scale_attn_weights\": true, \"scale_attn_weights\": false, gguf",
-    "\"scale_attn_weights\": true, \"scale_attn_weights\": false, llama-gguf"
-  })
+  @CsvSource(
+      quoteCharacter = '`',
+      value = {
+        "\"layer_norm_epsilon\": 1e-05, \"layer_norm_epsilon\": 1e-06, gguf",
+        "\"scale_attn_by_inverse_layer_idx\": false, \"scale_attn_by_inverse_layer_idx\": true,"
+            + " dat",
+        "\"scale_attn_weights\": true, \"scale_attn_weights\": false, gguf",
+        "\"scale_attn_weights\": true, \"scale_attn_weights\": false, llama-gguf"
+      })
   void whatALayoutCannotSayIsRefused(String setting, String other, String format)
       throws IOException {
     Path source = withVocabulary("");
