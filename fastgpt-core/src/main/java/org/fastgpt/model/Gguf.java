@@ -86,7 +86,7 @@ record Gguf(Path file, Map<String, Object> values, Map<String, Tensor> tensors) 
     }
 
     /** A type that is not in the list, by the name under which its users know it. */
-    static String name(int number) {
+    static String nameOf(int number) {
       Map<Integer, String> others =
           Map.of(
               2, "Q4_0", 3, "Q4_1", 6, "Q5_0", 7, "Q5_1", 10, "Q2_K", 11, "Q3_K", 12, "Q4_K", 13,

@@ -137,7 +137,7 @@ final class GgufReader {
                         "tensor "
                             + name
                             + ": type "
-                            + Gguf.Type.name(number)
+                            + Gguf.Type.nameOf(number)
                             + " is not supported; supported: F32, F16, BF16, Q8_0"));
     int width = shape.isEmpty() ? 1 : shape.getLast();
     if (width % type.blockElements != 0) {

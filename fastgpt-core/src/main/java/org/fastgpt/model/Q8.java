@@ -12,7 +12,6 @@ final class Q8 {
   static final int BLOCK = 32;
   static final int BLOCK_BYTES = 34;
 
-
   private Q8() {}
 
   /** The elements as float32, in {@code arena}. */

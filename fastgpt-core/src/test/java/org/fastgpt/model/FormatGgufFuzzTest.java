@@ -16,23 +16,24 @@ class FormatGgufFuzzTest {
 
   @TempDir private Path temp;
 
-  /** The second number is where the tensors begin. */
+  /** The bytes before and after the weights hold the numbers. */
   @ParameterizedTest
   @CsvSource({
-    "fastgpt.gguf, 1136",
-    "llama.gguf, 27904",
-    "llama-f16.gguf, 27904",
-    "llama-q8_0.gguf, 27904",
-    "dat/model.dat, 32"
+    "fastgpt.gguf, 1136, 15616",
+    "llama.gguf, 27904, 0",
+    "llama-f16.gguf, 27904, 0",
+    "llama-q8_0.gguf, 27904, 0",
+    "dat/model.dat, 32, 8893"
   })
-  void aDamagedModelIsOpenedWholeOrRefusedInOneLine(String name, int header) throws IOException {
+  void aDamagedModelIsOpenedWholeOrRefusedInOneLine(String name, int head, int tail)
+      throws IOException {
     byte[] valid = Files.readAllBytes(Data.FORMATS.resolve(name));
-    Fuzz.openDamaged(valid, header, temp.resolve(Path.of(name).getFileName()));
+    Fuzz.openDamaged(valid, head, tail, temp.resolve(Path.of(name).getFileName()));
   }
 
   @Test
   void aDamagedMarkedModelDatIsOpenedWholeOrRefusedInOneLine() throws IOException {
-    Fuzz.openDamaged(FastGptAndLlamaTest.markedDat(), 48, temp.resolve("model.dat"));
+    Fuzz.openDamaged(FastGptAndLlamaTest.markedDat(), 48, 15000, temp.resolve("model.dat"));
   }
 
   @Test
@@ -41,7 +42,7 @@ class FormatGgufFuzzTest {
     Path file = temp.resolve("input.dat");
     var random = new Random(1);
     for (int i = 0; i < Fuzz.count(); i++) {
-      byte[] bytes = Fuzz.damaged(valid, 8, random);
+      byte[] bytes = Fuzz.damaged(valid, 8, 0, random);
       Files.write(file, bytes);
       Fuzz.succeedsOrRefuses(
           file, () -> assertThat(InputDat.read(file).ids()).hasSize(bytes.length / 4 - 2));

@@ -43,18 +43,21 @@ final class Fuzz {
   }
 
   /**
-   * The file with one to three faults, half of them in its first {@code header} bytes: a flipped
-   * bit, a cut, an extension, bytes from elsewhere, a number that is off by one or extreme.
+   * The file with one to three faults, a third of them in its first {@code head} bytes and a third
+   * in its last {@code tail}: a flipped bit, a cut, an extension, bytes from elsewhere, a number
+   * that is off by one or extreme.
    */
-  static byte[] damaged(byte[] valid, int header, Random random) {
+  static byte[] damaged(byte[] valid, int head, int tail, Random random) {
     byte[] bytes = valid.clone();
     for (int n = 1 + random.nextInt(3); n > 0 && bytes.length >= 16; n--) {
-      int end = random.nextBoolean() ? Math.min(header, bytes.length) : bytes.length;
-      int at = random.nextInt(end);
+      int place = random.nextInt(3);
+      int begin = place == 0 ? Math.max(0, bytes.length - 1 - tail) : 0;
+      int end = place == 1 ? Math.min(head, bytes.length) : bytes.length;
+      int at = random.nextInt(begin, end);
       int with = random.nextInt(1 << 16);
       ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
-      int number = Math.min(at, bytes.length - 8);
-      long extreme = EXTREMES[with % EXTREMES.length];
+      int number = Math.min(with % 2 == 0 ? at : at / 4 * 4, bytes.length - 8); // many are aligned
+      long extreme = EXTREMES[with / 2 % EXTREMES.length];
       switch (random.nextInt(8)) {
         case 0, 1 -> bytes[at] ^= (byte) (1 << (with % 8));
         case 2 -> bytes = Arrays.copyOf(bytes, at);
@@ -76,15 +79,16 @@ final class Fuzz {
    * Writes damaged files at {@code file} and opens each: whole, or refused in one line that names
    * it; soon, and in little memory. Both must have happened at the end.
    *
-   * @param header bytes before the tensors
+   * @param head number of bytes before the tensors
+   * @param tail number of bytes after them
    */
-  static void openDamaged(byte[] valid, int header, Path file) throws IOException {
+  static void openDamaged(byte[] valid, int head, int tail, Path file) throws IOException {
     var random = new Random(1);
     int opened = 0;
     for (int i = 0; i < count(); i++) {
       // Texts of a vocabulary fill a header: its numbers lie in the first part of it.
-      int part = random.nextBoolean() ? header : Math.min(header, 700);
-      Files.write(file, damaged(valid, part, random));
+      int part = random.nextBoolean() ? head : Math.min(head, 700);
+      Files.write(file, damaged(valid, part, tail, random));
       opened += assertTimeoutPreemptively(PATIENCE, () -> openInLittleMemory(file)) ? 1 : 0;
       Files.delete(file); // which is mapped no longer
     }
