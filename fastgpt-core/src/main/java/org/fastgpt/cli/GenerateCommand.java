@@ -10,6 +10,7 @@ import org.fastgpt.Engine;
 import org.fastgpt.Generator;
 import org.fastgpt.GptConfig;
 import org.fastgpt.Session;
+import org.fastgpt.model.InputDat;
 import org.fastgpt.model.Model;
 import org.fastgpt.tokenizer.StreamDecoder;
 import org.fastgpt.tokenizer.Tokenizer;
@@ -39,13 +40,14 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Mixin private ModelOptions.Run run;
   @Mixin private PromptOptions prompt;
+  @Mixin private InputOptions input;
 
   @Option(
       names = {"-n", "--max-new-tokens", "--n-predict", "--n_tokens_to_generate"},
       paramLabel = "N",
-      defaultValue = "20",
-      description = "How many tokens; -1: until the context is full (default: ${DEFAULT-VALUE}).")
-  private int n;
+      description =
+          "How many tokens; -1: until the context is full (default: as --input says, or 20).")
+  private Integer n;
 
   @Option(
       names = "--no-cache",
@@ -72,11 +74,13 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (n < -1) {
+    if (n != null && n < -1) {
       throw new IllegalArgumentException("-n " + n + ": a number of tokens expected, or -1");
     }
-    String text = prompt.text(terminal);
-    var report = new Report(terminal, quiet || json);
+    Optional<InputDat> dat = input.read(prompt, terminal, quiet || json);
+    String text = dat.isPresent() ? "" : prompt.text(terminal);
+    int wanted = n != null ? n : dat.map(InputDat::n).orElse(InputDat.DEFAULT_N);
+    var report = new Report(terminal, quiet || json, dat.isPresent());
     report.begin("Loading the model...");
     try (Model model = run.model.open(terminal, quiet || json);
         Engine engine = run.open(model);
@@ -84,18 +88,25 @@ final class GenerateCommand implements Callable<Integer> {
       report.loaded(model, engine, run.askedForKernels());
       Optional<Tokenizer> tokenizer =
           asIds ? model.tokenizer() : Optional.of(model.requireTokenizer());
-      int[] ids = promptIds(report, text, tokenizer, engine.config());
+      int[] ids = promptIds(report, dat, text, tokenizer, engine.config());
       Generator.checkRoom(engine.config(), ids.length);
-      report.input(ids, n, tokenizer);
-      generate(report, session, engine, model, tokenizer, ids);
+      report.input(ids, wanted, tokenizer);
+      var output = new Output(tokenizer, report, dat.isPresent() && !quiet);
+      generate(report, output, session, engine, model, tokenizer, ids, wanted);
     }
     return 0;
   }
 
   private int[] promptIds(
-      Report report, String text, Optional<Tokenizer> tokenizer, GptConfig config) {
+      Report report,
+      Optional<InputDat> dat,
+      String text,
+      Optional<Tokenizer> tokenizer,
+      GptConfig config) {
     int[] ids;
-    if (asIds) {
+    if (dat.isPresent()) {
+      ids = dat.get().ids();
+    } else if (asIds) {
       ids = PromptOptions.ids(text);
     } else {
       report.text(text);
@@ -115,22 +126,24 @@ final class GenerateCommand implements Callable<Integer> {
 
   private void generate(
       Report report,
+      Output output,
       Session session,
       Engine engine,
       Model model,
       Optional<Tokenizer> tokenizer,
-      int[] ids) {
-    var output = new Output(tokenizer);
+      int[] ids,
+      int wanted) {
     report.begin("Running model...");
     long start = System.nanoTime();
     Generator.Result result;
     try (var _ = new Interrupt()) {
       result =
           new Generator(!noCache, !ignoreEos)
-              .generate(session, engine.config(), ids, n, output::accept);
+              .generate(session, engine.config(), ids, wanted, output::accept);
       output.end();
     }
     report.finished(result, tokenizer, engine.config());
+    output.release();
     if (json) {
       printJson(model, engine, tokenizer, ids, result, System.nanoTime() - start);
     }
@@ -159,17 +172,23 @@ final class GenerateCommand implements Callable<Integer> {
     }
   }
 
-  /** The new text, as it comes, on standard output. */
+  /** The new text, as it comes, or held until the report has come to it, on standard output. */
   private final class Output {
     private final Optional<StreamDecoder> decoder;
+    private final Report report;
+    private final boolean held;
+    private final StringBuilder text = new StringBuilder();
     private boolean first = true;
 
-    Output(Optional<Tokenizer> tokenizer) {
+    Output(Optional<Tokenizer> tokenizer, Report report, boolean held) {
+      this.report = report;
+      this.held = held;
       decoder = asIds ? Optional.empty() : tokenizer.map(StreamDecoder::new);
     }
 
     /** Prints a token; false when nobody wants to read on. */
     boolean accept(int id) {
+      report.token(id);
       if (json) {
         return !Interrupt.happened();
       }
@@ -185,9 +204,17 @@ final class GenerateCommand implements Callable<Integer> {
       }
     }
 
-    private void print(String text) {
+    private void print(String more) {
+      text.append(more);
+      if (!held) {
+        release();
+      }
+    }
+
+    void release() {
       terminal.out().print(text);
       terminal.out().flush();
+      text.setLength(0);
     }
   }
 }

@@ -79,6 +79,7 @@ public final class Main implements Runnable {
             .addSubcommand("generate", new GenerateCommand(terminal))
             .addSubcommand("encode", new EncodeCommand(terminal))
             .addSubcommand("decode", new DecodeCommand(terminal))
+            .addSubcommand("create-model", new CreateModelCommand(terminal))
             .addSubcommand("models", new ModelsCommand(terminal))
             .addSubcommand("info", new InfoCommand(terminal));
     for (ExtraCommand extra : ServiceLoader.load(ExtraCommand.class)) {

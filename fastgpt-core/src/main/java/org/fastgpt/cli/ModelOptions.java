@@ -1,5 +1,6 @@
 package org.fastgpt.cli;
 
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -19,14 +20,21 @@ final class ModelOptions {
       paramLabel = "MODEL",
       description =
           "A model folder or file, or a name: 124M (gpt2), 355M, 774M, 1558M, synthetic-124M, …;"
-              + " without it the smallest GPT-2 that is installed, else the embedded"
-              + " tiny-shakespeare.")
+              + " without it model.gguf or model.dat in the current folder, else the smallest GPT-2"
+              + " that is installed, else the embedded tiny-shakespeare.")
   private String model;
 
   /** Opens the model; says so if it is not the one that the user may have expected. */
   Model open(Terminal terminal, boolean quiet) {
     if (model != null) {
       return Model.open(Models.resolve(model, new ProgressLine(terminal, quiet)));
+    }
+    Optional<Path> here = Models.fastGptFile(Path.of(""));
+    if (here.isPresent()) {
+      if (!quiet) {
+        terminal.say("Running " + here.get() + " of the current folder.");
+      }
+      return Model.open(here.get());
     }
     Models.Installed installed = Models.byDefault();
     if (installed.name().equals(Models.EMBEDDED) && !quiet) {

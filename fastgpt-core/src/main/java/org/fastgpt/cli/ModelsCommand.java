@@ -25,7 +25,7 @@ final class ModelsCommand implements Callable<Integer> {
     }
     terminal.out().printf("%-18s %s%n", Models.EMBEDDED, "embedded");
     terminal.say(
-        "Installed models are folders in "
+        "Installed models are folders or files in "
             + Models.folder()
             + ". Made at their first use: "
             + String.join(", ", Synthetic.names())

@@ -34,6 +34,11 @@ final class PromptOptions {
     private Path file;
   }
 
+  /** Whether a source is named: else it is standard input. */
+  boolean isGiven() {
+    return source != null;
+  }
+
   /** The text; from standard input if no other source is named. */
   String text(Terminal terminal) throws IOException {
     if (source == null) {

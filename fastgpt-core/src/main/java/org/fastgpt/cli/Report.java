@@ -11,24 +11,40 @@ import org.fastgpt.tokenizer.Tokenizer;
 
 /**
  * What fastGPT prints around the text, in its layout, so that the two can be compared by eye or by
- * diff. All of it goes to standard error.
+ * diff: today's, or that of its first version, which ran an input.dat. All of it goes to standard
+ * error.
  */
 final class Report {
 
   private final Terminal terminal;
   private final boolean quiet;
+  private final boolean first;
   private long startNanos;
   private Duration startCpu = Duration.ZERO;
+  private int tokens;
 
-  Report(Terminal terminal, boolean quiet) {
+  /**
+   * A report.
+   *
+   * @param first in the layout of fastGPT's first version
+   */
+  Report(Terminal terminal, boolean quiet, boolean first) {
     this.terminal = terminal;
     this.quiet = quiet;
+    this.first = first;
   }
 
   /** A line of its own, beside fastGPT's layout. */
   void note(String line) {
     if (!quiet) {
       terminal.say(line);
+    }
+  }
+
+  /** An empty line, between sections; the first version has fewer. */
+  private void gap() {
+    if (!first) {
+      note("");
     }
   }
 
@@ -55,10 +71,11 @@ final class Report {
               + " bin/fastgpt does.");
     }
     GptConfig c = engine.config();
+    gap();
     note(
         String.format(
             Locale.ROOT,
-            "%nModel parameters:%nn_vocab =%6d%nn_ctx   =%6d%nn_embd  =%6d%nn_layer =%6d%nn_head"
+            "Model parameters:%nn_vocab =%6d%nn_ctx   =%6d%nn_embd  =%6d%nn_layer =%6d%nn_head"
                 + "  =%6d%n",
             c.nVocab(),
             c.nCtx(),
@@ -75,21 +92,30 @@ final class Report {
   }
 
   void input(int[] ids, int n, Optional<Tokenizer> tokenizer) {
+    gap();
     note(
         String.format(
             Locale.ROOT,
-            "%nInput parameters:%nn_seq                =%4d%nn_tokens_to_generate =%4d%n",
+            "Input parameters:%nn_seq                =%4d%nn_tokens_to_generate =%4d%n",
             ids.length,
             n));
     note("Input tokens:");
     note(columns(ids));
-    note("");
+    gap();
     tokenizer.ifPresent(
         t -> {
           note("Decoded input as text:");
           note(t.decode(ids));
-          note("");
+          gap();
         });
+  }
+
+  /** A new token: the first version shows each as it comes. */
+  void token(int id) {
+    tokens++;
+    if (first) {
+      note(String.format(Locale.ROOT, "%12d%12d", tokens, id));
+    }
   }
 
   void finished(Generator.Result result, Optional<Tokenizer> tokenizer, GptConfig config) {
@@ -101,14 +127,16 @@ final class Report {
       case CANCELLED -> note("Stopped: interrupted.");
       case LENGTH -> {}
     }
-    note("");
+    gap();
     note("Output tokens:");
     note(columns(result.ids()));
     tokenizer.ifPresent(
         t -> {
-          note("");
+          gap();
           note("Decoded output as text:");
-          note(t.decode(result.ids()));
+          if (!first) { // there the text itself follows
+            note(t.decode(result.ids()));
+          }
         });
   }
 

@@ -9,7 +9,8 @@ import java.util.Optional;
 interface Format {
 
   /** All layouts, in the order in which they are tried. */
-  List<Format> ALL = List.of(new TorchCheckpoint(), new HuggingFace());
+  List<Format> ALL =
+      List.of(new TorchCheckpoint(), new HuggingFace(), new GgufFormat(), new FastGptDat());
 
   /**
    * Whether what lies at {@code path} is of this layout, by the names of files and by the first

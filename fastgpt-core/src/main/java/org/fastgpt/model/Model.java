@@ -65,7 +65,7 @@ public final class Model implements AutoCloseable {
   private static ModelException notOne(Path path) {
     String found =
         Files.isDirectory(path)
-            ? "a folder without " + HuggingFace.CONFIG
+            ? "a folder without config.json or *.gguf"
             : Files.exists(path) ? "a file of another kind" : "nothing";
     return new ModelException(path + ": a model expected, " + found + " found");
   }
@@ -74,7 +74,7 @@ public final class Model implements AutoCloseable {
     return path;
   }
 
-  /** The folder's name. */
+  /** The folder's or file's name. */
   public String name() {
     Path last = path.toAbsolutePath().normalize().getFileName();
     return last == null ? path.toString() : last.toString();

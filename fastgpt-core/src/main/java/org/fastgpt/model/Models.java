@@ -14,6 +14,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** Where models are, and what they are called. */
 public final class Models {
@@ -48,15 +49,15 @@ public final class Models {
         : Path.of(home);
   }
 
-  /** Where installed models are, each in a folder of its name. */
+  /** Where installed models are, each in a folder of its name, or a file. */
   public static Path folder() {
     return home().resolve("models");
   }
 
   /**
-   * Where a model is: a folder or file of one of the layouts that are known; the name of an
-   * installed model, any of its three for GPT-2's sizes; {@code tiny-shakespeare}; or {@code
-   * synthetic-124M} and the like, which are made at their first use.
+   * The folder or file of a model: a path to one of a known layout; the name of an installed model,
+   * any of its three for GPT-2's sizes; {@code tiny-shakespeare}; or {@code synthetic-124M} and the
+   * like, which are made at their first use.
    *
    * @throws ModelException there is none; the message says where it was looked for, and what there
    *     is
@@ -90,8 +91,8 @@ public final class Models {
   /** The installed models by name. */
   public static List<Installed> installed() {
     var installed = new ArrayList<Installed>();
-    for (Path child : folders(folder())) {
-      List<Path> candidates = isModel(child) ? List.of(child) : folders(child); // OWNER/NAME
+    for (Path child : children(folder())) {
+      List<Path> candidates = isModel(child) ? List.of(child) : children(child); // OWNER/NAME
       for (Path path : candidates) {
         if (isModel(path)) {
           String name = folder().relativize(path).toString().replace('\\', '/');
@@ -140,18 +141,43 @@ public final class Models {
         .findFirst();
   }
 
-  /** The installed model of that name, or of another name for the same. */
+  /** The installed model of that name, or of another name for the same; a file's may lack .gguf. */
   private static Optional<Path> find(String name) {
     List<String> names =
-        SIZES.stream().filter(n -> n.contains(name)).findFirst().orElse(List.of(name));
+        SIZES.stream().filter(n -> n.contains(name)).findFirst().orElse(List.of(name)).stream()
+            .flatMap(n -> Stream.of(n, n + GgufFormat.EXTENSION))
+            .toList();
     return installed().stream()
         .filter(model -> names.contains(model.name))
         .min(Comparator.comparingInt(model -> names.indexOf(model.name)))
         .map(Installed::path);
   }
 
-  private static boolean isModel(Path path) {
+  /** Whether there is a model, if perhaps a damaged one. */
+  public static boolean isModel(Path path) {
     return Format.of(path).isPresent();
+  }
+
+  /** fastGPT's model file, as it finds it: by its name, where it is started. */
+  public static Optional<Path> fastGptFile(Path folder) {
+    return Stream.of("model" + GgufFormat.EXTENSION, FastGptDat.NAME)
+        .map(folder::resolve)
+        .filter(Files::isRegularFile)
+        .findFirst();
+  }
+
+  /** How to get one of GPT-2's sizes, for the end of a message. */
+  private static String howToGet(String name) {
+    return SIZES.stream()
+        .filter(names -> names.contains(name))
+        .findFirst()
+        .map(
+            names ->
+                "; to install it, put HuggingFace's files of "
+                    + names.getLast()
+                    + " into "
+                    + folder().resolve(names.getFirst()))
+        .orElse("");
   }
 
   private static Optional<Path> path(String name) {
@@ -162,22 +188,22 @@ public final class Models {
     }
   }
 
-  /** Folders inside {@code folder}, but for hidden ones: those are being written. */
-  private static List<Path> folders(Path folder) {
+  /** What lies in {@code folder}, but for hidden ones: those are being written. */
+  private static List<Path> children(Path folder) {
     if (!Files.isDirectory(folder)) {
       return List.of();
     }
-    var folders = new ArrayList<Path>();
+    var visible = new ArrayList<Path>();
     try (DirectoryStream<Path> children = Files.newDirectoryStream(folder)) {
       for (Path child : children) {
-        if (Files.isDirectory(child) && !child.getFileName().toString().startsWith(".")) {
-          folders.add(child);
+        if (!child.getFileName().toString().startsWith(".")) {
+          visible.add(child);
         }
       }
     } catch (IOException e) {
       throw ModelFile.unreadable(folder, e);
     }
-    return folders;
+    return visible;
   }
 
   private static ModelException unknown(String name) {
@@ -185,7 +211,7 @@ public final class Models {
     return new ModelException(
         "no model '"
             + name
-            + "': no folder of that name has a config.json, and in "
+            + "': no model file or folder of that name is here, and in "
             + folder()
             + (installed.isEmpty()
                 ? " nothing is installed"
@@ -193,6 +219,7 @@ public final class Models {
             + "; always there: "
             + EMBEDDED
             + ", "
-            + String.join(", ", Synthetic.names()));
+            + String.join(", ", Synthetic.names())
+            + howToGet(name));
   }
 }

@@ -3,44 +3,25 @@ package org.fastgpt.model;
 import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/**
- * Writes a safetensors file of any size, in chunks and by all cores; at no time is a whole tensor
- * in memory. The first tensor starts at a multiple of 64 bytes.
- */
+/** Writes a safetensors file of any size. The first tensor starts at a multiple of 64 bytes. */
 final class SafetensorsWriter {
-  private static final int CHUNK_BYTES = 4 << 20; // some cores' worth fits in the cache
 
   /** A tensor to be written: row-major, little-endian. */
-  record Item(String name, StoredTensor.DType dtype, List<Integer> shape, Data data) {
+  record Item(String name, StoredTensor.DType dtype, List<Integer> shape, FilePlan.Data data) {
     long bytes() {
       return shape.stream().mapToLong(d -> d).reduce(dtype.bytes(), Math::multiplyExact);
     }
   }
 
-  /** Gives the bytes of a tensor, any part of it at any time, from any thread. */
-  interface Data {
-    /** Fills {@code chunk} with the tensor's bytes from number {@code from} on. */
-    void fill(MemorySegment chunk, long from);
-  }
-
-  private record Chunk(Data data, long from, int bytes, long position) {}
-
-  private final byte[] head;
-  private final List<Chunk> chunks = new ArrayList<>();
-  private final long size;
+  private final FilePlan plan = new FilePlan();
 
   /** Lays the tensors out in the order given. */
   SafetensorsWriter(List<Item> items) {
@@ -56,51 +37,18 @@ final class SafetensorsWriter {
       info.put("data_offsets", List.of(begin, end));
       header.put(item.name, info);
     }
-    head = head(header);
-    long position = head.length;
-    for (Item item : items) {
-      for (long from = 0; from < item.bytes(); from += CHUNK_BYTES) {
-        int bytes = (int) Math.min(CHUNK_BYTES, item.bytes() - from);
-        chunks.add(new Chunk(item.data, from, bytes, position + from));
-      }
-      position += item.bytes();
-    }
-    size = position;
+    plan.add(head(header));
+    items.forEach(item -> plan.add(item.data, item.bytes()));
   }
 
   /** Length of the file, in bytes. */
   long size() {
-    return size;
+    return plan.size();
   }
 
   /** Writes the file, which must not exist yet. */
   void write(Path file, Progress progress) throws IOException {
-    try (var channel =
-        FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-      writeFully(channel, ByteBuffer.wrap(head), 0);
-      var done = new Done(progress, size, head.length);
-      chunks.parallelStream().forEach(chunk -> done.add(write(channel, chunk)));
-    } catch (UncheckedIOException e) {
-      throw e.getCause();
-    }
-  }
-
-  private static int write(FileChannel channel, Chunk chunk) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment bytes = arena.allocate(chunk.bytes, 64);
-      chunk.data.fill(bytes, chunk.from);
-      writeFully(channel, bytes.asByteBuffer(), chunk.position);
-      return chunk.bytes;
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private static void writeFully(FileChannel channel, ByteBuffer bytes, long position)
-      throws IOException {
-    for (long at = position; bytes.hasRemaining(); ) {
-      at += channel.write(bytes, at);
-    }
+    plan.write(file, progress);
   }
 
   /** Length and header, padded by spaces to a multiple of 64 bytes. */
@@ -114,23 +62,6 @@ final class SafetensorsWriter {
       return head.toArray(ValueLayout.JAVA_BYTE);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
-    }
-  }
-
-  private static final class Done {
-    private final Progress progress;
-    private final long total;
-    private long done;
-
-    Done(Progress progress, long total, long done) {
-      this.progress = progress;
-      this.total = total;
-      this.done = done;
-    }
-
-    synchronized void add(long bytes) {
-      done += bytes;
-      progress.update(done, total);
     }
   }
 }

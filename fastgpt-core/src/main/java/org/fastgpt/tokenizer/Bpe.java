@@ -1,6 +1,7 @@
 package org.fastgpt.tokenizer;
 
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Byte pair encoding of one piece of text: starting from its bytes, the adjacent pair of lowest
@@ -75,6 +76,18 @@ final class Bpe {
       }
     }
     longestWhole = longest;
+  }
+
+  /** The pairs by rank, each as the ids of its parts. */
+  List<int[]> merges() {
+    int[][] merges = new int[merged.length][];
+    for (long entry : pairs) {
+      if (entry != EMPTY) {
+        merges[(int) entry & MAX_MERGES] =
+            new int[] {(int) (entry >>> 44), (int) (entry >>> 24) & MAX_TOKENS};
+      }
+    }
+    return List.of(merges);
   }
 
   private static int tableSize(int entries) {

@@ -2,14 +2,19 @@ package org.fastgpt.tokenizer;
 
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.IntFunction;
+import java.util.function.IntPredicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.fastgpt.model.ModelException;
 
 /**
  * GPT-2's byte-level BPE: text to ids and back. Any text has ids, and they decode to its UTF-8
@@ -23,20 +28,36 @@ import java.util.stream.Collectors;
  * <p>The examples below are of GPT-2's own vocabulary.
  */
 public final class Tokenizer {
-  static final String END_OF_TEXT = "<|endoftext|>";
+  /** The text of the token that ends a text. */
+  public static final String END_OF_TEXT = "<|endoftext|>";
 
   private final byte[][] tokens;
   private final IntFunction<Encoding> encoding; // of the length of a text
+  private final Optional<Bpe> bpe;
   private final Map<String, Integer> special;
   private final Pattern specialNames;
 
-  /** Of checked parts: the tokens' bytes by id, their merges, and the ids of special tokens. */
-  Tokenizer(byte[][] tokens, Bpe bpe, Map<String, Integer> special) {
-    this(tokens, length -> new BpeEncoding(bpe, length), special);
+  /**
+   * Of checked parts: the tokens' bytes by id, their merges if there are any, and the ids of
+   * special tokens.
+   *
+   * @param file where they are from, for messages
+   */
+  Tokenizer(byte[][] tokens, Optional<Bpe> bpe, Map<String, Integer> special, Path file) {
+    this(
+        tokens,
+        bpe,
+        length -> new BpeEncoding(bpe.orElseThrow(() -> noMerges(file)), length),
+        special);
   }
 
-  private Tokenizer(byte[][] tokens, IntFunction<Encoding> encoding, Map<String, Integer> special) {
+  private Tokenizer(
+      byte[][] tokens,
+      Optional<Bpe> bpe,
+      IntFunction<Encoding> encoding,
+      Map<String, Integer> special) {
     this.tokens = tokens;
+    this.bpe = bpe;
     this.encoding = encoding;
     this.special = Map.copyOf(special);
     // The first of the alternatives that match wins, so the longest comes first. No names: no
@@ -80,7 +101,65 @@ public final class Tokenizer {
       tokens[id] = Character.toString(codePoints[id]).getBytes(StandardCharsets.UTF_8);
       ids.put(codePoints[id], id);
     }
-    return new Tokenizer(tokens, length -> new CharacterEncoding(ids, length), Map.of());
+    return new Tokenizer(
+        tokens, Optional.empty(), length -> new CharacterEncoding(ids, length), Map.of());
+  }
+
+  /**
+   * The tokenizer of a vocabulary that some other file has.
+   *
+   * @param file for messages
+   * @param tokens by id, in GPT-2's alphabet, see {@link #character}
+   * @param merges {@code "left right"}, by rank
+   * @param added says of an id whether its token is plain text and not made by merges
+   * @throws ModelException the vocabulary is not in order
+   */
+  public static Tokenizer of(
+      Path file, List<String> tokens, List<String> merges, IntPredicate added) {
+    return Vocabulary.of(file, tokens, merges, added).tokenizer();
+  }
+
+  /**
+   * As {@link #of}, where the file has no merges: it gives the text of ids, and for any text a
+   * {@link ModelException} that says what is missing.
+   */
+  public static Tokenizer withoutMerges(Path file, List<String> tokens) {
+    return Vocabulary.of(file, tokens, List.of(), _ -> false).decoder();
+  }
+
+  /** GPT-2's alphabet: the character that stands for byte {@code b} of a token in files. */
+  public static char character(int b) {
+    return Vocabulary.character(b);
+  }
+
+  /** The tokens by id, in GPT-2's alphabet. */
+  public List<String> vocabulary() {
+    return Arrays.stream(tokens).map(Vocabulary::text).toList();
+  }
+
+  /**
+   * The merges by rank: {@code "left right"}, in GPT-2's alphabet.
+   *
+   * @throws ModelException the vocabulary has none
+   */
+  public List<String> merges() {
+    return bpe.orElseThrow(() -> new ModelException("the model's vocabulary has no merges"))
+        .merges()
+        .stream()
+        .map(pair -> Vocabulary.text(tokens[pair[0]]) + " " + Vocabulary.text(tokens[pair[1]]))
+        .toList();
+  }
+
+  /** The ids of the tokens that are not made by merges, by their text. */
+  public Map<String, Integer> special() {
+    return special;
+  }
+
+  private static ModelException noMerges(Path file) {
+    return new ModelException(
+        file
+            + ": has no merges, so it turns ids into text only; put vocab.json and merges.txt beside"
+            + " it, or give token ids");
   }
 
   /** Number of tokens: 50257. */

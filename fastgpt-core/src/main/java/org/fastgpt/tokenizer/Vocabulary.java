@@ -7,7 +7,9 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.function.IntPredicate;
 import org.fastgpt.model.ModelException;
 
 /**
@@ -46,8 +48,45 @@ record Vocabulary(
     }
   }
 
+  /** As {@link Tokenizer#of}. */
+  static Vocabulary of(Path file, List<String> tokens, List<String> merges, IntPredicate added) {
+    Map<String, Integer> ids = HashMap.newHashMap(tokens.size());
+    Map<String, Integer> plain = new HashMap<>();
+    for (int id = 0; id < tokens.size(); id++) {
+      Map<String, Integer> its = added.test(id) ? plain : ids;
+      if (its.put(tokens.get(id), id) != null) {
+        throw new ModelException(
+            "%s: token %s: found twice".formatted(file, quoted(tokens.get(id))));
+      }
+    }
+    return new Vocabulary(file, ids, file, merges, plain);
+  }
+
+  /** The character that stands for a byte. */
+  static char character(int b) {
+    return ALPHABET[b];
+  }
+
+  /** Bytes as the files write them. */
+  static String text(byte[] bytes) {
+    var text = new StringBuilder(bytes.length);
+    for (byte b : bytes) {
+      text.append(ALPHABET[b & 0xFF]);
+    }
+    return text.toString();
+  }
+
   /** The tokenizer of this vocabulary, if all of it is in order. */
   Tokenizer tokenizer() {
+    return tokenizer(true);
+  }
+
+  /** A tokenizer that only decodes. */
+  Tokenizer decoder() {
+    return tokenizer(false);
+  }
+
+  private Tokenizer tokenizer(boolean encodes) {
     Map<String, Integer> all = new HashMap<>(ids);
     Map<String, Integer> special = new HashMap<>(added);
     added.forEach(
@@ -61,7 +100,8 @@ record Vocabulary(
       special.put(Tokenizer.END_OF_TEXT, all.get(Tokenizer.END_OF_TEXT));
     }
     byte[][] tokens = tokens(all);
-    return new Tokenizer(tokens, bpe(all, tokens), special);
+    Optional<Bpe> bpe = encodes ? Optional.of(bpe(all, tokens)) : Optional.empty();
+    return new Tokenizer(tokens, bpe, special, file);
   }
 
   private byte[][] tokens(Map<String, Integer> all) {

@@ -302,7 +302,7 @@ class ModelTest {
 
   @Test
   void refusesAFolderWithoutConfig() {
-    refused(temp + ": a model expected, a folder without config.json found");
+    refused(temp + ": a model expected, a folder without config.json or *.gguf found");
   }
 
   @Test

@@ -153,7 +153,7 @@ class ModelsTest {
         .hasMessage(
             "no model '"
                 + name.replace('\0', '?')
-                + "': no folder of that name has a config.json, and in "
+                + "': no model file or folder of that name is here, and in "
                 + temp.resolve("models")
                 + " are gpt2, openai-community/gpt2-xl; always there: tiny-shakespeare,"
                 + " synthetic-awkward, synthetic-micro, synthetic-small, synthetic-124M,"
