@@ -64,6 +64,12 @@ final class ModelOptions {
     private String kernels;
 
     @Option(
+        names = "--gelu",
+        paramLabel = "NAME",
+        description = "Core's GELU: tanh (the default) or fast_tanh, fastGPT's approximation.")
+    private String gelu;
+
+    @Option(
         names = "--set",
         paramLabel = "NAME=VALUE",
         description = "A setting of the engine, by its own name.")
@@ -72,6 +78,7 @@ final class ModelOptions {
     Engine open(Model opened) {
       var all = new LinkedHashMap<>(settings);
       Optional.ofNullable(kernels).ifPresent(k -> all.put("kernels", k));
+      Optional.ofNullable(gelu).ifPresent(g -> all.put("gelu", g));
       return Engines.named(engine).open(opened, new EngineOptions(threads, all));
     }
 

@@ -29,6 +29,7 @@ final class Gpt2 implements Session {
   private final Weights weights;
   private final Kernels kernels;
   private final Workers workers;
+  private final boolean fastTanh;
   private final int nEmbd;
   private final float[] x; // residual stream [n_seq, n_embd]
   private final float[] norm; // normalised, and the output of a c_proj [n_seq, n_embd]
@@ -45,11 +46,13 @@ final class Gpt2 implements Session {
   private int position;
   private Probe probe;
 
-  Gpt2(GptConfig config, Weights weights, Kernels kernels, Workers workers) {
+  /** {@code fastTanh}: GELU by fastGPT's polynomial instead of tanh. */
+  Gpt2(GptConfig config, Weights weights, Kernels kernels, Workers workers, boolean fastTanh) {
     this.config = config;
     this.weights = weights;
     this.kernels = kernels;
     this.workers = workers;
+    this.fastTanh = fastTanh;
     nEmbd = config.nEmbd();
     int rows = Math.min(MAX_ROWS, config.nCtx());
     x = new float[rows * nEmbd];
@@ -144,7 +147,7 @@ final class Gpt2 implements Session {
     see(l, ".ln_2", norm, rows, nEmbd);
     linear(norm, b.cFc(), hidden, rows); // [n_seq, n_embd] -> [n_seq, n_inner]
     see(l, ".mlp.c_fc", hidden, rows, config.nInner());
-    kernels.gelu(hidden, 0, rows * config.nInner(), lanes[0]);
+    gelu(rows * config.nInner());
     see(l, ".mlp.gelu", hidden, rows, config.nInner());
     linear(hidden, b.mlpProj(), norm, rows); // [n_seq, n_inner] -> [n_seq, n_embd]
     see(l, ".mlp.c_proj", norm, rows, nEmbd);
@@ -166,6 +169,14 @@ final class Gpt2 implements Session {
     linear.rows = rows;
     linear.columns = columns(layer.out());
     workers.run(linear, chunks(layer.out(), linear.columns));
+  }
+
+  private void gelu(int n) {
+    if (fastTanh) {
+      kernels.geluFastTanh(hidden, 0, n);
+    } else {
+      kernels.gelu(hidden, 0, n, lanes[0]);
+    }
   }
 
   private void attention(int l, int rows) {

@@ -79,6 +79,13 @@ interface Kernels {
    */
   void gelu(float[] x, int at, int n, float[] lanes);
 
+  /**
+   * GELU in place with fastGPT's {@code fast_tanh}, a polynomial: h fast_tanh(u) + h by one fma, h
+   * = 0.5 x, u = x fma(0.044715 sqrt(2/pi), x², sqrt(2/pi)). {@code x [n] at offset at}. How far it
+   * is from {@link #gelu}: {@link org.fastgpt.Tolerances#FAST_TANH}.
+   */
+  void geluFastTanh(float[] x, int at, int n);
+
   /** exp(x - max) / sum, in place; the sum in lanes. {@code x [n] at offset at}, n at least 1. */
   void softmax(float[] x, int at, int n, float[] lanes);
 

@@ -63,6 +63,7 @@ class KernelsTest {
     float[] b = values(n);
     sameBits(OFFSET + n + OFFSET, (k, y) -> k.layerNorm(x, g, b, 1e-5f, y, OFFSET, n, lanes()));
     inPlaceSameBits(x, (k, y) -> k.gelu(y, OFFSET, n, lanes()));
+    inPlaceSameBits(x, (k, y) -> k.geluFastTanh(y, OFFSET, n));
     inPlaceSameBits(x, (k, y) -> k.softmax(y, OFFSET, n, lanes()));
     inPlaceSameBits(x, (k, y) -> k.add(y, b, n));
   }
@@ -112,6 +113,7 @@ class KernelsTest {
       many[i] = x[i % x.length];
     }
     inPlaceSameBits(many, (k, y) -> k.gelu(y, OFFSET, many.length - OFFSET, lanes()));
+    inPlaceSameBits(many, (k, y) -> k.geluFastTanh(y, OFFSET, many.length - OFFSET));
     for (int from = 0; from < x.length; from++) {
       float[] row = Arrays.copyOfRange(many, from, from + 40);
       inPlaceSameBits(row, (k, y) -> k.softmax(y, 0, 40, lanes()));
