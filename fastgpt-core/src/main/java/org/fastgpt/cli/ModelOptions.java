@@ -60,7 +60,9 @@ final class ModelOptions {
     @Option(
         names = "--kernels",
         paramLabel = "NAME",
-        description = "Core's arithmetic: auto, vector or scalar; all give the same bits.")
+        description =
+            "Core's arithmetic: auto, vector or scalar, which all give the same bits; openblas or"
+                + " accelerate, whose matrix products differ by rounding.")
     private String kernels;
 
     @Option(

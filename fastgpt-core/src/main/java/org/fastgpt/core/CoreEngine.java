@@ -56,7 +56,7 @@ final class CoreEngine implements Engine, TextCodec, ParameterView {
 
   @Override
   public Set<Promise> promises() {
-    return Set.of(Promise.values());
+    return kernels.sumsAsDefined() ? Set.of(Promise.values()) : Set.of();
   }
 
   @Override

@@ -34,6 +34,11 @@ interface Kernels {
   /** What {@code --kernels} calls it, with the width: {@code scalar}, {@code vector-256}. */
   String name();
 
+  /** Whether every sum is in the defined order; false for those of a library. */
+  default boolean sumsAsDefined() {
+    return true;
+  }
+
   /**
    * y = x W + b for the output columns [from, to): chains over {@code in}, starting from b. {@code
    * x [rows, in]; w [in, out]; b [out]; y [rows, out]}. W is stored as GPT-2's Conv1D has it, and
@@ -108,9 +113,11 @@ interface Kernels {
 
   /**
    * The kernels of that name: {@code scalar}, {@code vector}, or {@code auto} for vector where the
-   * JVM has the Vector API module, else scalar.
+   * JVM has the Vector API module, else scalar; {@code openblas} or {@code accelerate} for auto
+   * with the matrix products of that library.
    *
    * @throws IllegalArgumentException an unknown name, or vector without its module
+   * @throws org.fastgpt.model.ModelException the library is not there
    */
   static Kernels named(String name) {
     boolean present = ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
@@ -125,9 +132,13 @@ interface Kernels {
         }
         yield new VectorKernels();
       }
+      case "openblas" -> new BlasKernels("openblas", OpenBlas.load(), named("auto"));
+      case "accelerate" -> new BlasKernels("accelerate", Blas.accelerate(), named("auto"));
       default ->
           throw new IllegalArgumentException(
-              "kernels '" + name + "' are unknown; there are: auto, scalar, vector");
+              "kernels '"
+                  + name
+                  + "' are unknown; there are: auto, scalar, vector, openblas, accelerate");
     };
   }
 }

@@ -124,7 +124,8 @@ class KernelsTest {
   void refusesUnknownKernels() {
     assertThatThrownBy(() -> Kernels.named("simd"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("kernels 'simd' are unknown; there are: auto, scalar, vector");
+        .hasMessage(
+            "kernels 'simd' are unknown; there are: auto, scalar, vector, openblas, accelerate");
   }
 
   @Test
