@@ -18,6 +18,22 @@ public final class Tolerances {
   private static final double HALF_ULP = 0x1p-24;
   private static final double DEVIATIONS = 6;
 
+  /**
+   * Error of a sum of n terms, or products, in any order, relative to the sum of their magnitudes.
+   * The worst case: every one of n roundings half an ulp of all that there is.
+   */
+  public static double sum(int n) {
+    return n * HALF_ULP;
+  }
+
+  /**
+   * Error of fastGPT's {@code fast_tanh} against tanh, absolute. Its polynomial is least good where
+   * it ends, at ±5: it errs by 0.00302 there in exact arithmetic, and float32, in which its terms
+   * cancel, adds 0.00027. Of {@code gelu(x)} the error is |x| / 2 times that. It has a direction
+   * and does not average out, so nothing useful can be said beforehand of the logits.
+   */
+  public static final double FAST_TANH = 0.0033;
+
   /** Error of any logit, relative to the largest logit of its row. */
   public static double logits(GptConfig c) {
     return afterBlocks(c, c.nLayer());

@@ -15,8 +15,9 @@ public final class Subjects {
   private static final List<Integer> WIDTHS = List.of(128, 256, 512);
 
   /**
-   * All of them: the core by scalar kernels and at each vector width, HuggingFace's trace and its
-   * archive in PyTorch, ND4J with cache and without, and any other that the class path has.
+   * All of them: the core by scalar kernels, at each vector width and by OpenBLAS, HuggingFace's
+   * trace and its archive in PyTorch, ND4J with cache and without, and any other that the class
+   * path has.
    */
   public static List<Subject> all() {
     var all = new ArrayList<Subject>();
@@ -63,6 +64,7 @@ public final class Subjects {
       subjects.add(new Subject(atWidth.name(), two, List.of(scalar, one, three)));
     }
     subjects.addFirst(new Subject("core-scalar", scalar, scalarToo));
+    subjects.add(Subject.of("core-openblas", provider, options(2, "kernels", "openblas")));
     return subjects;
   }
 

@@ -40,6 +40,7 @@ class CompareIT {
   @ValueSource(
       strings = {
         "--engine core",
+        "--engine core --kernels openblas",
         "--engine djl",
         "--engine djl --set archive=java",
         "--engine nd4j",
@@ -71,6 +72,15 @@ class CompareIT {
     assertThat(out).contains("core-scalar", "nd4j", "No faults");
     assertThat(report.resolve("index.html")).exists();
     assertThat(report.resolve("report.json")).exists();
+  }
+
+  /** Each loads an OpenBLAS; whichever comes first, both compute as alone. */
+  @ParameterizedTest
+  @ValueSource(strings = {"core-openblas,nd4j", "nd4j,core-openblas"})
+  void openBlasAndNd4jLiveInOneProcess(String engines) throws Exception {
+    assertThat(run(List.of("check", "--engine", engines, "-m", "synthetic-awkward"))).isZero();
+    assertThat(out).contains("core-openblas", "nd4j", "No faults");
+    assertThat(err).doesNotContain("cannot be opened");
   }
 
   /** Classes of the tests stand for a jar of somebody's. */

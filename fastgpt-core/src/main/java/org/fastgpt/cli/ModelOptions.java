@@ -69,8 +69,16 @@ final class ModelOptions {
     @Option(
         names = "--kernels",
         paramLabel = "NAME",
-        description = "Core's arithmetic: auto, vector or scalar; all give the same bits.")
+        description =
+            "Core's arithmetic: auto, vector or scalar, which all give the same bits; openblas or"
+                + " accelerate, whose matrix products differ by rounding.")
     private String kernels;
+
+    @Option(
+        names = "--gelu",
+        paramLabel = "NAME",
+        description = "Core's GELU: tanh (the default) or fast_tanh, fastGPT's approximation.")
+    private String gelu;
 
     @Option(
         names = "--set",
@@ -81,6 +89,7 @@ final class ModelOptions {
     Engine open(Model opened) {
       var all = new LinkedHashMap<>(settings);
       Optional.ofNullable(kernels).ifPresent(k -> all.put("kernels", k));
+      Optional.ofNullable(gelu).ifPresent(g -> all.put("gelu", g));
       return Engines.named(engine).open(opened, new EngineOptions(threads, all));
     }
 

@@ -13,17 +13,22 @@ import org.fastgpt.model.Model;
 /** The hand-written engine: weights used in place, kernels chosen once, a few threads. */
 final class CoreEngine implements Engine, TextCodec, ParameterView {
 
+  private static final String TANH = "tanh";
+  private static final String FAST_TANH = "fast_tanh";
+
   private final Model model;
   private final GptConfig config;
   private final Weights weights;
   private final Kernels kernels;
   private final Workers workers;
+  private final boolean fastTanh;
 
   CoreEngine(Model model, EngineOptions options) {
     this.model = model;
     config = model.config();
     String wanted = System.getProperty("fastgpt.kernels", "auto");
     kernels = Kernels.named(options.settings().getOrDefault("kernels", wanted));
+    fastTanh = fastTanh(options.settings().getOrDefault("gelu", TANH));
     if (kernels instanceof VectorKernels) {
       Warmup.start();
     }
@@ -32,9 +37,19 @@ final class CoreEngine implements Engine, TextCodec, ParameterView {
     workers = new Workers(threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
   }
 
+  private static boolean fastTanh(String gelu) {
+    return switch (gelu) {
+      case TANH -> false;
+      case FAST_TANH -> true;
+      default ->
+          throw new IllegalArgumentException(
+              "gelu '" + gelu + "' is unknown; there are: " + TANH + ", " + FAST_TANH);
+    };
+  }
+
   @Override
   public String name() {
-    return "core-" + kernels.name();
+    return "core-" + kernels.name() + (fastTanh ? "+" + FAST_TANH : "");
   }
 
   @Override
@@ -44,12 +59,12 @@ final class CoreEngine implements Engine, TextCodec, ParameterView {
 
   @Override
   public Set<Promise> promises() {
-    return Set.of(Promise.values());
+    return kernels.sumsAsDefined() ? Set.of(Promise.values()) : Set.of();
   }
 
   @Override
   public Session newSession() {
-    return new Gpt2(model, weights, kernels, workers);
+    return new Gpt2(model, weights, kernels, workers, fastTanh);
   }
 
   @Override

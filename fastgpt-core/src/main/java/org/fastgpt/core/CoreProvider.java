@@ -6,9 +6,15 @@ import org.fastgpt.EngineProvider;
 import org.fastgpt.model.Model;
 
 /**
- * The core engine by its name {@code core}. One setting, {@code kernels}: {@code auto} (the
- * default, also by the system property fastgpt.kernels), {@code scalar} or {@code vector}. All give
- * the same bits.
+ * The core engine by its name {@code core}. Two settings:
+ *
+ * <ul>
+ *   <li>{@code kernels}: {@code auto} (the default, also by the system property fastgpt.kernels),
+ *       {@code scalar} or {@code vector}, which all give the same bits; {@code openblas} or {@code
+ *       accelerate} for the matrix products of these libraries, whose bits differ by rounding.
+ *   <li>{@code gelu}: {@code tanh} (the default) or {@code fast_tanh}, fastGPT's polynomial, whose
+ *       results differ by far more: see {@link org.fastgpt.Tolerances#FAST_TANH}.
+ * </ul>
  */
 public final class CoreProvider implements EngineProvider {
 

@@ -29,6 +29,7 @@ final class Gpt2 implements Session {
   private final Kernels kernels;
   private final Workers workers;
   private final Scratch[] scratch; // of the workers
+  private final boolean fastTanh;
   private final int nEmbd;
   private final LinearLayer linear;
   private final Attention attention;
@@ -46,12 +47,14 @@ final class Gpt2 implements Session {
   private int position;
   private Probe probe;
 
-  Gpt2(Model model, Weights weights, Kernels kernels, Workers workers) {
+  /** {@code fastTanh}: GELU by fastGPT's polynomial instead of tanh. */
+  Gpt2(Model model, Weights weights, Kernels kernels, Workers workers, boolean fastTanh) {
     this.model = model;
     config = model.config();
     this.weights = weights;
     this.kernels = kernels;
     this.workers = workers;
+    this.fastTanh = fastTanh;
     nEmbd = config.nEmbd();
     scratch = new Scratch[workers.count()];
     Arrays.setAll(scratch, _ -> new Scratch());
@@ -202,7 +205,12 @@ final class Gpt2 implements Session {
   private final class GeluSection implements Workers.Section {
     @Override
     public void run(int t, int worker) {
-      kernels.gelu(hidden, t * config.nInner(), config.nInner(), scratch[worker]);
+      int at = t * config.nInner();
+      if (fastTanh) {
+        kernels.geluFastTanh(hidden, at, config.nInner());
+      } else {
+        kernels.gelu(hidden, at, config.nInner(), scratch[worker]);
+      }
     }
   }
 

@@ -33,12 +33,22 @@ interface Kernels {
   /** What {@code --kernels} calls it, with the width: {@code scalar}, {@code vector-256}. */
   String name();
 
+  /** Whether every sum is in the defined order; false for those of a library. */
+  default boolean sumsAsDefined() {
+    return true;
+  }
+
+  /** How many of {@code in} inputs one call of {@link #linear} takes at most. */
+  default int block(int in) {
+    return BLOCK;
+  }
+
   /**
    * Adds one block of a fully connected layer to the columns [from, to): y += the chain over inputs
    * [k, kEnd). {@code x [rows, in]; w [in, out]; y [rows, out] at yAt}. W is stored as GPT-2's
    * Conv1D has it, and its rows [k, kEnd) are read once: with one row, this is where the time goes.
    *
-   * @param kEnd at most k + {@link #BLOCK}
+   * @param kEnd at most k + {@link #block}
    */
   void linear(
       float[] x,
@@ -74,6 +84,13 @@ interface Kernels {
    * equal x / (1 + exp(-2u)), which does not cancel for negative x. {@code x [n] at offset at}.
    */
   void gelu(float[] x, int at, int n, Scratch scratch);
+
+  /**
+   * GELU in place with fastGPT's {@code fast_tanh}, a polynomial: h fast_tanh(u) + h by one fma, h
+   * = 0.5 x, u = x fma(0.044715 sqrt(2/pi), x², sqrt(2/pi)). {@code x [n] at offset at}. How far it
+   * is from {@link #gelu}: {@link org.fastgpt.Tolerances#FAST_TANH}.
+   */
+  void geluFastTanh(float[] x, int at, int n);
 
   /** exp(x - max) / sum, in place; the sum in lanes. {@code x [n] at offset at}, n at least 1. */
   void softmax(float[] x, int at, int n, Scratch scratch);
@@ -120,9 +137,11 @@ interface Kernels {
 
   /**
    * The kernels of that name: {@code scalar}, {@code vector}, or {@code auto} for vector where the
-   * JVM has the Vector API module, else scalar.
+   * JVM has the Vector API module, else scalar; {@code openblas} or {@code accelerate} for auto
+   * with the matrix products of that library.
    *
    * @throws IllegalArgumentException an unknown name, or vector without its module
+   * @throws org.fastgpt.model.ModelException the library is not there
    */
   static Kernels named(String name) {
     boolean present = ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
@@ -137,9 +156,13 @@ interface Kernels {
         }
         yield new VectorKernels();
       }
+      case "openblas" -> new BlasKernels("openblas", OpenBlas.load(), named("auto"));
+      case "accelerate" -> new BlasKernels("accelerate", Blas.accelerate(), named("auto"));
       default ->
           throw new IllegalArgumentException(
-              "kernels '" + name + "' are unknown; there are: auto, scalar, vector");
+              "kernels '"
+                  + name
+                  + "' are unknown; there are: auto, scalar, vector, openblas, accelerate");
     };
   }
 }

@@ -46,12 +46,13 @@ final class LinearLayer {
   }
 
   private int count() {
-    return (layer.in() + Kernels.BLOCK - 1) / Kernels.BLOCK;
+    int block = kernels.block(layer.in());
+    return (layer.in() + block - 1) / block;
   }
 
   private void block(int i, float[] sums, int at, int from, int to, int worker) {
-    int k = i * Kernels.BLOCK;
-    int kEnd = Math.min(k + Kernels.BLOCK, layer.in());
+    int k = i * kernels.block(layer.in());
+    int kEnd = Math.min(k + kernels.block(layer.in()), layer.in());
     kernels.linear(
         x, rows, layer.in(), k, kEnd, layer.w(), sums, at, layer.out(), from, to, scratch[worker]);
   }

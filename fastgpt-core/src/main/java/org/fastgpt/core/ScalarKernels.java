@@ -92,6 +92,13 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public void geluFastTanh(float[] x, int at, int n) {
+    for (int i = at; i < at + n; i++) {
+      x[i] = geluFastTanh(x[i]);
+    }
+  }
+
+  @Override
   public void softmax(float[] x, int at, int n, Scratch scratch) {
     float[] lanes = scratch.lanes;
     float max = x[at];
@@ -181,6 +188,48 @@ final class ScalarKernels implements Kernels {
 
   static float gelu(float x) {
     return x / (1 + exp(x * Math.fma(GELU_B, x * x, GELU_A)));
+  }
+
+  /** sqrt(2/pi), and that times 0.044715: GELU's u = x (A + B x²). */
+  static final float FAST_A = (float) 0.7978845608028654;
+
+  static final float FAST_B = (float) 0.035677408136300125;
+
+  static float geluFastTanh(float x) {
+    float half = 0.5f * x;
+    return Math.fma(half, fastTanh(x * Math.fma(FAST_B, x * x, FAST_A)), half);
+  }
+
+  /** Beyond ± this, {@link #fastTanh} is ± 1. */
+  static final float FAST_END = 5f;
+
+  /** The polynomial's coefficients of x, x³, …, x¹⁷. */
+  @SuppressWarnings("FloatingPointLiteralPrecision") // the digits of gpt2.f90, to be compared
+  static final float[] FAST_C = {
+    (float) 0.98569772605911309407,
+    (float) -0.2794500993392901382,
+    (float) 6.8280504526399188164e-2,
+    (float) -1.0972014877337651823e-2,
+    (float) 1.1132367134444316902e-3,
+    (float) -7.018851897305717565e-5,
+    (float) 2.656616768082727089e-6,
+    (float) -5.5138381821615909058e-8,
+    (float) 4.8162484477588665996e-10,
+  };
+
+  /** {@code fast_tanh} of fastGPT's gpt2.f90; Horner's rule in fma from the highest power down. */
+  static float fastTanh(float x) {
+    if (x > FAST_END) {
+      return 1;
+    }
+    if (x < -FAST_END) {
+      return -1;
+    }
+    float p = FAST_C[FAST_C.length - 1];
+    for (int i = FAST_C.length - 2; i >= 0; i--) {
+      p = Math.fma(p, x * x, FAST_C[i]);
+    }
+    return x * p;
   }
 
   static final float EXP_MIN = -87f; // just above the smallest normal number, 2^-126

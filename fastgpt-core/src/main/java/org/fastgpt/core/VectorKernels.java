@@ -1,5 +1,6 @@
 package org.fastgpt.core;
 
+import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.MAX;
@@ -159,6 +160,30 @@ final class VectorKernels implements Kernels {
     }
     for (; i < at + n; i++) {
       x[i] = ScalarKernels.gelu(x[i]);
+    }
+  }
+
+  @Override
+  public void geluFastTanh(float[] x, int at, int n) {
+    float[] c = ScalarKernels.FAST_C;
+    int i = at;
+    for (; i + W <= at + n; i += W) {
+      FloatVector v = FloatVector.fromArray(S, x, i);
+      FloatVector u = v.mul(v.mul(v).fma(all(ScalarKernels.FAST_B), all(ScalarKernels.FAST_A)));
+      FloatVector square = u.mul(u);
+      FloatVector p = all(c[c.length - 1]);
+      for (int k = c.length - 2; k >= 0; k--) {
+        p = p.fma(square, all(c[k]));
+      }
+      FloatVector tanh =
+          u.mul(p)
+              .blend(1f, u.compare(GT, ScalarKernels.FAST_END))
+              .blend(-1f, u.compare(LT, -ScalarKernels.FAST_END));
+      FloatVector half = v.mul(0.5f);
+      half.fma(tanh, half).intoArray(x, i);
+    }
+    for (; i < at + n; i++) {
+      x[i] = ScalarKernels.geluFastTanh(x[i]);
     }
   }
 

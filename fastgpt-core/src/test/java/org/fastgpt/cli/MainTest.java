@@ -132,7 +132,9 @@ class MainTest {
         "-n -2 x | -n -2: a number of tokens expected, or -1",
         "-n many x | Invalid value for option",
         "-t -1 x | threads -1 is not in [0, 1024]",
-        "--kernels gpu x | kernels 'gpu' are unknown; there are: auto, scalar, vector",
+        "--kernels gpu x | kernels 'gpu' are unknown; there are: auto, scalar, vector, openblas,"
+            + " accelerate",
+        "--gelu erf x | gelu 'erf' is unknown; there are: tanh, fast_tanh",
         "--engine torch x | engine 'torch' is unknown; on the class path: core",
         "-f nowhere.txt | nowhere.txt: no such file",
         "--frob x | Unknown option: '--frob'",

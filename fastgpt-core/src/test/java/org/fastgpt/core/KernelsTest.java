@@ -93,6 +93,7 @@ class KernelsTest {
     float[] b = values(n);
     sameBits(OFFSET + n + OFFSET, (k, y) -> k.layerNorm(x, g, b, 1e-5f, y, OFFSET, n, scratch()));
     inPlaceSameBits(x, (k, y) -> k.gelu(y, OFFSET, n, scratch()));
+    inPlaceSameBits(x, (k, y) -> k.geluFastTanh(y, OFFSET, n));
     inPlaceSameBits(x, (k, y) -> k.softmax(y, OFFSET, n, scratch()));
     inPlaceSameBits(x, (k, y) -> k.add(y, OFFSET, b, 0, n));
   }
@@ -146,6 +147,7 @@ class KernelsTest {
       many[i] = x[i % x.length];
     }
     inPlaceSameBits(many, (k, y) -> k.gelu(y, OFFSET, many.length - OFFSET, scratch()));
+    inPlaceSameBits(many, (k, y) -> k.geluFastTanh(y, OFFSET, many.length - OFFSET));
     for (int from = 0; from < x.length; from++) {
       float[] row = Arrays.copyOfRange(many, from, from + 40);
       inPlaceSameBits(row, (k, y) -> k.softmax(y, 0, 40, scratch()));
@@ -156,7 +158,8 @@ class KernelsTest {
   void refusesUnknownKernels() {
     assertThatThrownBy(() -> Kernels.named("simd"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("kernels 'simd' are unknown; there are: auto, scalar, vector");
+        .hasMessage(
+            "kernels 'simd' are unknown; there are: auto, scalar, vector, openblas, accelerate");
   }
 
   @Test
