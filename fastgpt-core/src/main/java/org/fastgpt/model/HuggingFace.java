@@ -1,5 +1,6 @@
 package org.fastgpt.model;
 
+import java.io.Reader;
 import java.io.StringReader;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
@@ -8,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.fastgpt.GptConfig;
 import org.fastgpt.model.GptTensors.Found;
 import org.fastgpt.tokenizer.Tokenizer;
@@ -64,13 +66,11 @@ final class HuggingFace implements Format {
   }
 
   private static Map<String, Found> sharded(Path index, Arena arena) {
-    var text = new StringReader(ModelFile.text(index, MAX_INDEX_BYTES));
-    if (!(Json.object(text, index).get("weight_map") instanceof Map<?, ?> weightMap)) {
-      throw new ModelException(index + ": an object weight_map expected, none found");
-    }
+    Map<?, ?> weightMap =
+        weightMap(new StringReader(ModelFile.text(index, MAX_INDEX_BYTES)), index);
     var found = new LinkedHashMap<String, Found>();
-    for (Object shard : new LinkedHashSet<Object>(weightMap.values())) {
-      Path file = shard(index, shard);
+    for (String shard : shards(weightMap, index)) {
+      Path file = index.resolveSibling(shard);
       Safetensors.read(file, arena)
           .forEach(
               (name, tensor) -> {
@@ -90,10 +90,25 @@ final class HuggingFace implements Format {
     return found;
   }
 
+  /** Which file each tensor is in. */
+  static Map<?, ?> weightMap(Reader text, Path index) {
+    if (Json.object(text, index).get("weight_map") instanceof Map<?, ?> weightMap) {
+      return weightMap;
+    }
+    throw new ModelException(index + ": an object weight_map expected, none found");
+  }
+
+  /** The files of a weight_map. */
+  static Set<String> shards(Map<?, ?> weightMap, Path index) {
+    var shards = new LinkedHashSet<String>();
+    weightMap.values().forEach(name -> shards.add(shard(index, name)));
+    return shards;
+  }
+
   /** A file of the folder itself: the index must not lead anywhere else. */
-  private static Path shard(Path index, Object name) {
+  private static String shard(Path index, Object name) {
     if (name instanceof String s && s.matches("[A-Za-z0-9_][A-Za-z0-9._-]*\\.safetensors")) {
-      return index.resolveSibling(s);
+      return s;
     }
     throw new ModelException(
         index
