@@ -188,7 +188,8 @@ public final class FakeHub implements AutoCloseable {
     exchange.getResponseHeaders().set("ETag", '"' + etag + '"');
     String range = request.getFirst("Range");
     String ifRange = request.getFirst("If-Range");
-    if (range == null || ifRange != null && !ifRange.equals('"' + etag + '"')) {
+    boolean another = ifRange != null && !ifRange.equals('"' + etag + '"');
+    if (range == null || another) {
       send(exchange, 200, content);
       return;
     }
