@@ -81,7 +81,8 @@ public final class Main implements Runnable {
             .addSubcommand("decode", new DecodeCommand(terminal))
             .addSubcommand("create-model", new CreateModelCommand(terminal))
             .addSubcommand("models", new ModelsCommand(terminal))
-            .addSubcommand("info", new InfoCommand(terminal));
+            .addSubcommand("info", new InfoCommand(terminal))
+            .addSubcommand("download", new DownloadCommand(terminal));
     for (ExtraCommand extra : ServiceLoader.load(ExtraCommand.class)) {
       commands.addSubcommand(extra.name(), extra.command(terminal));
     }

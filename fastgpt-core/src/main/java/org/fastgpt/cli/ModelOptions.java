@@ -1,5 +1,7 @@
 package org.fastgpt.cli;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -7,6 +9,7 @@ import java.util.Optional;
 import org.fastgpt.Engine;
 import org.fastgpt.EngineOptions;
 import org.fastgpt.Engines;
+import org.fastgpt.model.MissingModelException;
 import org.fastgpt.model.Model;
 import org.fastgpt.model.Models;
 import picocli.CommandLine.Mixin;
@@ -24,10 +27,15 @@ final class ModelOptions {
               + " that is installed, else the embedded tiny-shakespeare.")
   private String model;
 
+  @Option(
+      names = "--yes",
+      description = "Download the model, without asking, if it is not installed.")
+  private boolean yes;
+
   /** Opens the model; says so if it is not the one that the user may have expected. */
   Model open(Terminal terminal, boolean quiet) {
     if (model != null) {
-      return Model.open(Models.resolve(model, new ProgressLine(terminal, quiet)));
+      return Model.open(path(terminal, quiet));
     }
     Optional<Path> here = Models.fastGptFile(Path.of(""));
     if (here.isPresent()) {
@@ -43,9 +51,21 @@ final class ModelOptions {
               + Models.folder()
               + ": running the embedded "
               + Models.EMBEDDED
-              + ". How to get the real one: README.md, \"The real GPT-2\".");
+              + ". To get the real one: fastgpt download 124M.");
     }
     return Model.open(installed.path());
+  }
+
+  private Path path(Terminal terminal, boolean quiet) {
+    try {
+      return Models.resolve(model, new ProgressLine(terminal, quiet));
+    } catch (MissingModelException missing) {
+      try {
+        return DownloadCommand.offer(missing, terminal, quiet, yes);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e.getMessage(), e);
+      }
+    }
   }
 
   /** How the model is run. */

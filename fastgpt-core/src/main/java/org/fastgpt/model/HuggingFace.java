@@ -9,6 +9,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.fastgpt.GptConfig;
 import org.fastgpt.model.GptTensors.Found;
@@ -28,11 +29,10 @@ final class HuggingFace implements Format {
   /** The kinds of file that weights come in, the preferred first, as transformers has it. */
   private static final List<Kind> KINDS =
       List.of(
-          new Kind(SINGLE, INDEX, ".safetensors", Safetensors::read),
-          new Kind(
-              "pytorch_model.bin", "pytorch_model.bin.index.json", ".bin", HuggingFace::readTorch));
+          new Kind(SINGLE, INDEX, Safetensors::read),
+          new Kind("pytorch_model.bin", "pytorch_model.bin.index.json", HuggingFace::readTorch));
 
-  private record Kind(String single, String index, String suffix, Reader reader) {}
+  private record Kind(String single, String index, Reader reader) {}
 
   @FunctionalInterface
   private interface Reader {
@@ -105,13 +105,11 @@ final class HuggingFace implements Format {
   }
 
   private static Map<String, Found> sharded(Path index, Kind kind, Arena arena) {
-    var text = new StringReader(ModelFile.text(index, MAX_INDEX_BYTES));
-    if (!(Json.object(text, index).get("weight_map") instanceof Map<?, ?> weightMap)) {
-      throw new ModelException(index + ": an object weight_map expected, none found");
-    }
+    Map<?, ?> weightMap =
+        weightMap(new StringReader(ModelFile.text(index, MAX_INDEX_BYTES)), index);
     var found = new LinkedHashMap<String, Found>();
-    for (Object shard : new LinkedHashSet<Object>(weightMap.values())) {
-      Path file = shard(index, shard, kind.suffix);
+    for (String shard : shards(weightMap, index)) {
+      Path file = index.resolveSibling(shard);
       kind.reader
           .read(file, arena)
           .forEach(
@@ -137,12 +135,28 @@ final class HuggingFace implements Format {
     return found;
   }
 
+  /** Which file each tensor is in. */
+  static Map<?, ?> weightMap(StringReader text, Path index) {
+    if (Json.object(text, index).get("weight_map") instanceof Map<?, ?> weightMap) {
+      return weightMap;
+    }
+    throw new ModelException(index + ": an object weight_map expected, none found");
+  }
+
+  /** The files of a weight_map. */
+  static Set<String> shards(Map<?, ?> weightMap, Path index) {
+    String suffix = index.endsWith(INDEX) ? ".safetensors" : ".bin";
+    var shards = new LinkedHashSet<String>();
+    weightMap.values().forEach(name -> shards.add(shard(index, name, suffix)));
+    return shards;
+  }
+
   /** A file of the folder itself: the index must not lead anywhere else. */
-  private static Path shard(Path index, Object name, String suffix) {
+  private static String shard(Path index, Object name, String suffix) {
     if (name instanceof String s
         && s.matches("[A-Za-z0-9_][A-Za-z0-9._-]*")
         && s.endsWith(suffix)) {
-      return index.resolveSibling(s);
+      return s;
     }
     throw new ModelException(
         index

@@ -62,6 +62,15 @@ public final class Model implements AutoCloseable {
     }
   }
 
+  /**
+   * Checks a config.json by itself.
+   *
+   * @throws ModelException it is not one of a GPT-2 that is supported
+   */
+  public static void checkConfig(Path configJson) {
+    ConfigJson.read(configJson);
+  }
+
   private static ModelException notOne(Path path) {
     String found =
         Files.isDirectory(path)

@@ -4,7 +4,7 @@ package org.fastgpt.model;
  * A model that cannot be used: missing, damaged, hostile, or of a kind that is not supported. The
  * message is one line: which file or tensor, what was found, what was expected, what to do.
  */
-public final class ModelException extends RuntimeException {
+public sealed class ModelException extends RuntimeException permits MissingModelException {
   private static final long serialVersionUID = 1L;
   private static final int LONGEST = 1000;
 

@@ -1,6 +1,7 @@
 package org.fastgpt.model;
 
 import java.io.IOException;
+import java.io.StringReader;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.file.DirectoryStream;
@@ -59,8 +60,8 @@ public final class Models {
    * any of its three for GPT-2's sizes; {@code tiny-shakespeare}; or {@code synthetic-124M} and the
    * like, which are made at their first use.
    *
-   * @throws ModelException there is none; the message says where it was looked for, and what there
-   *     is
+   * @throws MissingModelException there is none; the message says where it was looked for, what
+   *     there is, and how to get it
    */
   public static Path resolve(String nameOrPath, Progress progress) {
     Optional<Path> given = path(nameOrPath).filter(Models::isModel);
@@ -133,6 +134,16 @@ public final class Models {
         || Files.exists(folder.resolve("tokenizer.json"));
   }
 
+  /**
+   * The files that the text of a model.safetensors.index.json names.
+   *
+   * @throws ModelException it is damaged, or leads out of its folder
+   */
+  public static List<String> shards(String index, Path file) {
+    return List.copyOf(
+        HuggingFace.shards(HuggingFace.weightMap(new StringReader(index), file), file));
+  }
+
   /** An installed GPT-2 that has GPT-2's vocabulary. */
   static Optional<Path> gpt2Vocabulary() {
     return SIZES.stream()
@@ -141,12 +152,20 @@ public final class Models {
         .findFirst();
   }
 
+  /** GPT-2's sizes, by their names here, smallest first. */
+  public static List<String> sizes() {
+    return SIZES.stream().map(List::getFirst).toList();
+  }
+
+  /** All names of a model: the first is its name here, the last that of its repository. */
+  public static List<String> names(String name) {
+    return SIZES.stream().filter(n -> n.contains(name)).findFirst().orElse(List.of(name));
+  }
+
   /** The installed model of that name, or of another name for the same; a file's may lack .gguf. */
-  private static Optional<Path> find(String name) {
+  public static Optional<Path> find(String name) {
     List<String> names =
-        SIZES.stream().filter(n -> n.contains(name)).findFirst().orElse(List.of(name)).stream()
-            .flatMap(n -> Stream.of(n, n + GgufFormat.EXTENSION))
-            .toList();
+        names(name).stream().flatMap(n -> Stream.of(n, n + GgufFormat.EXTENSION)).toList();
     return installed().stream()
         .filter(model -> names.contains(model.name))
         .min(Comparator.comparingInt(model -> names.indexOf(model.name)))
@@ -164,20 +183,6 @@ public final class Models {
         .map(folder::resolve)
         .filter(Files::isRegularFile)
         .findFirst();
-  }
-
-  /** How to get one of GPT-2's sizes, for the end of a message. */
-  private static String howToGet(String name) {
-    return SIZES.stream()
-        .filter(names -> names.contains(name))
-        .findFirst()
-        .map(
-            names ->
-                "; to install it, put HuggingFace's files of "
-                    + names.getLast()
-                    + " into "
-                    + folder().resolve(names.getFirst()))
-        .orElse("");
   }
 
   private static Optional<Path> path(String name) {
@@ -206,9 +211,10 @@ public final class Models {
     return visible;
   }
 
-  private static ModelException unknown(String name) {
+  private static MissingModelException unknown(String name) {
     List<String> installed = installed().stream().map(Installed::name).toList();
-    return new ModelException(
+    return new MissingModelException(
+        name,
         "no model '"
             + name
             + "': no model file or folder of that name is here, and in "
@@ -220,6 +226,15 @@ public final class Models {
             + EMBEDDED
             + ", "
             + String.join(", ", Synthetic.names())
-            + howToGet(name));
+            + (isPublished(name) ? "; to get it: fastgpt download " + name : ""));
+  }
+
+  /** Whether it is the name of one of GPT-2's sizes, or can be that of a repository. */
+  public static boolean isPublished(String name) {
+    boolean isSize = sizes().contains(names(name).getFirst());
+    boolean isRepository =
+        name.matches("[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*")
+            && !Files.exists(Path.of(name).getParent()); // else it is the path of a folder
+    return isSize || isRepository;
   }
 }

@@ -143,7 +143,8 @@ public final class Tokenizer {
    * @throws ModelException the vocabulary has none
    */
   public List<String> merges() {
-    return bpe.orElseThrow(() -> new ModelException("the model's vocabulary has no merges"))
+    return bpe
+        .orElseThrow(() -> new ModelException("the model's vocabulary has no merges"))
         .merges()
         .stream()
         .map(pair -> Vocabulary.text(tokens[pair[0]]) + " " + Vocabulary.text(tokens[pair[1]]))
@@ -158,8 +159,8 @@ public final class Tokenizer {
   private static ModelException noMerges(Path file) {
     return new ModelException(
         file
-            + ": has no merges, so it turns ids into text only; put vocab.json and merges.txt beside"
-            + " it, or give token ids");
+            + ": has no merges, so it turns ids into text only; put vocab.json and merges.txt"
+            + " beside it, or give token ids");
   }
 
   /** Number of tokens: 50257. */

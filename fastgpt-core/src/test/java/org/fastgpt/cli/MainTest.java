@@ -179,7 +179,7 @@ class MainTest {
       }
     }
     assertThat(out()).isEqualTo("\nbutsures, and in the bawds of the\nshis\n");
-    assertThat(err()).contains("No GPT-2 is installed in " + home, "The real GPT-2");
+    assertThat(err()).contains("No GPT-2 is installed in " + home, "fastgpt download 124M");
   }
 
   @Test

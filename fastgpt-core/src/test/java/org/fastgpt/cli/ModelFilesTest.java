@@ -93,7 +93,9 @@ class ModelFilesTest {
         System.setProperty("fastgpt.home", before);
       }
     }
-    assertThat(err()).hasLineCount(1).contains("no model '124M'", "to install it, put ", "gpt2");
+    assertThat(err())
+        .hasLineCount(1)
+        .contains("no model '124M'", "to get it: fastgpt download 124M");
   }
 
   @Test
