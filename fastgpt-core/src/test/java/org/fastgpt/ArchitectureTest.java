@@ -24,15 +24,17 @@ class ArchitectureTest {
         .haveNameMatching(".*Kernels")
         .should()
         .onlyDependOnClassesThat()
-        .haveNameMatching("java\\..*|jdk\\.incubator\\.vector\\..*|.*Kernels|.*Blas|\\[F")
+        .haveNameMatching(
+            "java\\..*|jdk\\.incubator\\.vector\\..*|.*Kernels|.*Blas|.*\\.Vector[A-Z].*|.*\\.Matrix"
+                + "|.*\\.Scratch|\\[F")
         .check(CORE);
   }
 
   @Test
-  void onlyVectorKernelsKnowTheVectorApi() {
+  void onlyTheVectorClassesKnowTheVectorApi() {
     noClasses()
         .that()
-        .doNotHaveSimpleName("VectorKernels")
+        .haveNameNotMatching(".*\\.Vector[A-Z][A-Za-z]*")
         .should()
         .dependOnClassesThat()
         .resideInAPackage("jdk.incubator.vector")
