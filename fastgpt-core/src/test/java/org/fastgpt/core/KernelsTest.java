@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import jdk.incubator.vector.FloatVector;
+import org.fastgpt.model.StoredTensor;
 import org.fastgpt.model.StoredTensor.DType;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -152,6 +154,18 @@ class KernelsTest {
       float[] row = Arrays.copyOfRange(many, from, from + 40);
       inPlaceSameBits(row, (k, y) -> k.softmax(y, 0, 40, scratch()));
     }
+  }
+
+  /** They are read by their address, unchecked. */
+  @Test
+  void weightsThatAreNotAsLargeAsTheirShapeAreRefused() {
+    var tensor = new StoredTensor("w", DType.F16, List.of(3, 5), Arena.ofAuto().allocate(28));
+    assertThatThrownBy(() -> Matrix.of(tensor))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("w: 28 bytes for shape [3, 5]");
+    assertThatThrownBy(() -> Matrix.of(MemorySegment.ofArray(new float[15])))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("weights in native memory expected, an array found");
   }
 
   @Test

@@ -59,6 +59,27 @@ class SessionTest {
     }
   }
 
+  /** Kernels read weights by their address: the files must not go while they do. */
+  @Test
+  void keepsTheModelOpenWhileItReadsItAndRefusesAClosedOne() {
+    Model own = Model.open(Fixtures.TINY_SHAKESPEARE);
+    try (Engine itsEngine = Engines.named("core").open(own, EngineOptions.DEFAULT);
+        Session session = itsEngine.newSession()) {
+      int[] seen = {0};
+      session.forward(
+          new int[20],
+          (_, _) -> {
+            own.close();
+            seen[0]++;
+          });
+      assertThat(seen[0]).isEqualTo(20);
+      assertThatThrownBy(() -> session.forward(1))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("the model " + Fixtures.TINY_SHAKESPEARE + " is closed");
+      assertThat(session.position()).isEqualTo(20);
+    }
+  }
+
   @Test
   void givesTheLogitsOfOnePositionAlsoAfterThoseOfMany() {
     try (Session session = engine.newSession()) {
