@@ -14,12 +14,19 @@ public final class ProgressLine implements Progress {
 
   private final Terminal terminal;
   private final boolean quiet;
+  private final String job;
   private ProgressBar bar;
 
-  /** Nothing is shown if {@code quiet}. */
+  /** For a model that is made at its first use. Nothing is shown if {@code quiet}. */
   public ProgressLine(Terminal terminal, boolean quiet) {
+    this(terminal, quiet, "Writing weights");
+  }
+
+  /** For {@code job}, by the name that is shown. */
+  ProgressLine(Terminal terminal, boolean quiet, String job) {
     this.terminal = terminal;
     this.quiet = quiet;
+    this.job = job;
   }
 
   @Override
@@ -30,7 +37,7 @@ public final class ProgressLine implements Progress {
     if (bar == null) {
       bar =
           new ProgressBarBuilder()
-              .setTaskName("Writing weights")
+              .setTaskName(job)
               .setInitialMax(totalBytes)
               .setUnit(" MiB", MEGABYTE)
               .setStyle(ProgressBarStyle.ASCII)

@@ -15,14 +15,26 @@ import org.fastgpt.tokenizer.Tokenizer;
  * @param tensors in the order of {@link GptTensors#forEach}, valid as long as the arena they were
  *     read into
  * @param tokenizer loads the vocabulary that came with the weights; empty if none did
+ * @param crc32c of each tensor's bytes by name, as the files say it; empty if they do not
  */
 record Checkpoint(
     String format,
     GptConfig config,
     Map<String, StoredTensor> tensors,
-    Optional<Supplier<Tokenizer>> tokenizer) {
+    Optional<Supplier<Tokenizer>> tokenizer,
+    Map<String, Integer> crc32c) {
 
   Checkpoint {
     tensors = Collections.unmodifiableMap(tensors); // keeps its order
+    crc32c = Map.copyOf(crc32c);
+  }
+
+  /** Of a layout that has no checksums. */
+  Checkpoint(
+      String format,
+      GptConfig config,
+      Map<String, StoredTensor> tensors,
+      Optional<Supplier<Tokenizer>> tokenizer) {
+    this(format, config, tensors, tokenizer, Map.of());
   }
 }

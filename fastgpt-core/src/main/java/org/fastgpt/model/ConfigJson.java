@@ -21,7 +21,7 @@ final class ConfigJson {
   private static final long MAX_BYTES = 1 << 20;
   // Far above any GPT-2, and low enough that no product of two of them leaves the range of long,
   // and 4 * n_embd that of int.
-  private static final int MAX_SIZE = 1 << 24;
+  static final int MAX_SIZE = 1 << 24;
 
   private final Path file;
   private final Map<String, Object> json;

@@ -9,7 +9,7 @@ import java.util.Optional;
 interface Format {
 
   /** All layouts, in the order in which they are tried. */
-  List<Format> ALL = List.of(new HuggingFace());
+  List<Format> ALL = List.of(new HuggingFace(), new OpenAiCheckpoint(), new LlmC());
 
   /**
    * Whether what lies at {@code path} is of this layout, by the names of files and by the first

@@ -103,6 +103,11 @@ public final class Models {
     return installed;
   }
 
+  /** The GPT-2s in the cache of HuggingFace's hub by name: other programs have put them there. */
+  public static List<Installed> inHubCache() {
+    return HubCache.models();
+  }
+
   /** The embedded model: a folder of the class path, or inside the jar. */
   public static Path embedded() {
     try {
@@ -140,18 +145,21 @@ public final class Models {
         .findFirst();
   }
 
-  /** The installed model of that name, or of another name for the same. */
-  private static Optional<Path> find(String name) {
+  /** The model of that name, or of another name for the same: installed, or in the hub's cache. */
+  static Optional<Path> find(String name) {
     List<String> names =
         SIZES.stream().filter(n -> n.contains(name)).findFirst().orElse(List.of(name));
     return installed().stream()
         .filter(model -> names.contains(model.name))
         .min(Comparator.comparingInt(model -> names.indexOf(model.name)))
-        .map(Installed::path);
+        .map(Installed::path)
+        .or(
+            () ->
+                names.reversed().stream().flatMap(n -> HubCache.snapshot(n).stream()).findFirst());
   }
 
-  private static boolean isModel(Path folder) {
-    return Files.isRegularFile(folder.resolve(HuggingFace.CONFIG));
+  private static boolean isModel(Path path) {
+    return Format.of(path).isPresent();
   }
 
   private static Optional<Path> path(String name) {
@@ -163,7 +171,7 @@ public final class Models {
   }
 
   /** Folders inside {@code folder}, but for hidden ones: those are being written. */
-  private static List<Path> folders(Path folder) {
+  static List<Path> folders(Path folder) {
     if (!Files.isDirectory(folder)) {
       return List.of();
     }
