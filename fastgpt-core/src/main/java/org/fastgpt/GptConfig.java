@@ -49,10 +49,14 @@ public record GptConfig(
     }
   }
 
-  /** A GPT-2 as OpenAI made it: MLP four times as wide, epsilon 1e-5, tied head, last id ends. */
+  /**
+   * A GPT-2 as OpenAI made it: MLP four times as wide, epsilon 1e-5, tied head. Its vocabulary ends
+   * with the id that ends a text, 50256; a longer one has no tokens after that, but padding.
+   */
   public static GptConfig gpt2(int nVocab, int nCtx, int nEmbd, int nHead, int nLayer) {
+    int eosTokenId = Math.min(nVocab - 1, 50256);
     return new GptConfig(
-        nVocab, nCtx, nEmbd, nHead, nLayer, 4 * nEmbd, 1e-5f, true, false, true, nVocab - 1);
+        nVocab, nCtx, nEmbd, nHead, nLayer, 4 * nEmbd, 1e-5f, true, false, true, eosTokenId);
   }
 
   /** Width of one attention head. */

@@ -1,6 +1,5 @@
 package org.fastgpt.conformance;
 
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -9,10 +8,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeSet;
 import org.fastgpt.GptConfig;
 import org.fastgpt.model.Model;
 import org.fastgpt.model.Models;
+import org.fastgpt.model.OpenAiWeights;
 import org.fastgpt.model.Progress;
 
 /**
@@ -69,10 +68,10 @@ public final class Exam implements AutoCloseable {
         golden
             .filter(g -> g.has("greedy"))
             .map(Exam::greedy)
-            .orElseGet(() -> OpenAi.is124M(model) ? published() : ownGreedy());
+            .orElseGet(() -> OpenAiWeights.is124M(model) ? published() : ownGreedy());
     sequence = makeSequence();
     logits = oracle.logits(sequence, activations::put);
-    Suite.weights(model.name(), weightsSha256());
+    Suite.weights(model.name(), model.weightsHash(Progress.NONE));
   }
 
   /**
@@ -94,19 +93,6 @@ public final class Exam implements AutoCloseable {
     Path path = Models.resolve(nameOrPath, progress);
     Path inData = Golden.data().resolve("models").resolve(nameOrPath);
     return Files.isDirectory(inData) ? inData : path;
-  }
-
-  /**
-   * One hash for all weights: of "name sha256" lines, sorted, each of the tensor's values as
-   * little-endian float32. The same for the same model in any file format.
-   */
-  private String weightsSha256() {
-    var lines = new StringBuilder();
-    for (String name : new TreeSet<>(model.tensors().keySet())) {
-      String sha = Rules.sha256(model.floats(name).toArray(Model.FLOAT));
-      lines.append(name).append(' ').append(sha).append('\n');
-    }
-    return Rules.sha256(lines.toString().getBytes(StandardCharsets.UTF_8));
   }
 
   public Model model() {

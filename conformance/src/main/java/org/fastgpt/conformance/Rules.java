@@ -137,10 +137,6 @@ final class Rules {
     return HexFormat.of().formatHex(digest.digest());
   }
 
-  static String sha256(byte[] bytes) {
-    return HexFormat.of().formatHex(sha256().digest(bytes));
-  }
-
   private static MessageDigest sha256() {
     try {
       return MessageDigest.getInstance("SHA-256");

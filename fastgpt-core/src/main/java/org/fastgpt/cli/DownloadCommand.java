@@ -17,6 +17,7 @@ import org.fastgpt.download.Verifier;
 import org.fastgpt.model.MissingModelException;
 import org.fastgpt.model.Model;
 import org.fastgpt.model.Models;
+import org.fastgpt.model.Progress;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -128,8 +129,8 @@ final class DownloadCommand implements Callable<Integer> {
     }
   }
 
-  /** What is downloaded has to be a model that can be opened. */
-  private static final class OpenedOnce implements Verifier {
+  /** What is downloaded has to be a model that can be opened, and be what its files say. */
+  static final class OpenedOnce implements Verifier {
     @Override
     public void file(Path file) {
       if (file.getFileName().toString().equals("config.json")) {
@@ -139,7 +140,9 @@ final class DownloadCommand implements Callable<Integer> {
 
     @Override
     public void folder(Path folder) {
-      Model.open(folder).close();
+      try (Model model = Model.open(folder)) {
+        model.verify(Progress.NONE); // OpenAI's checkpoint has a checksum for each tensor
+      }
     }
   }
 

@@ -7,7 +7,9 @@ import org.fastgpt.GptConfig;
 import org.fastgpt.model.Model;
 import org.fastgpt.model.Models;
 import org.fastgpt.model.StoredTensor;
+import org.fastgpt.model.Verification;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** What a model is. */
@@ -21,6 +23,13 @@ final class InfoCommand implements Callable<Integer> {
 
   @Parameters(paramLabel = "MODEL", description = "A model folder, file or name.")
   private String name;
+
+  @Option(
+      names = "--verify",
+      description =
+          "Read all weights: compare their checksums with those in the files and with OpenAI's"
+              + " own, and print their SHA-256, which is the same in any layout.")
+  private boolean verify;
 
   InfoCommand(Terminal terminal) {
     this.terminal = terminal;
@@ -48,8 +57,22 @@ final class InfoCommand implements Callable<Integer> {
       line("weights", weights(model));
       line("vocabulary", model.tokenizer().map(t -> t.size() + " tokens").orElse("none"));
       model.note().ifPresent(note -> line("note", note));
+      if (verify) {
+        verify(model);
+      }
     }
     return 0;
+  }
+
+  private void verify(Model model) {
+    Verification verification =
+        model.verify(new ProgressLine(terminal, false, "Reading weights (CRC32C)"));
+    int stored = verification.stored();
+    line("checksums", stored == 0 ? "none in the files" : stored + " tensors as the files say");
+    line("verified", verification);
+    line(
+        "weights_sha256",
+        model.weightsHash(new ProgressLine(terminal, false, "Reading weights (SHA-256)")));
   }
 
   private void line(String key, Object value) {

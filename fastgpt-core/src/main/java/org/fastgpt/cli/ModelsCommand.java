@@ -20,9 +20,8 @@ final class ModelsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    for (Models.Installed model : Models.installed()) {
-      terminal.out().printf("%-18s %s%n", model.name(), model.path());
-    }
+    Models.installed().forEach(this::line);
+    Models.inHubCache().forEach(this::line);
     terminal.out().printf("%-18s %s%n", Models.EMBEDDED, "embedded");
     terminal.say(
         "Installed models are folders or files in "
@@ -31,5 +30,9 @@ final class ModelsCommand implements Callable<Integer> {
             + String.join(", ", Synthetic.names())
             + ".");
     return 0;
+  }
+
+  private void line(Models.Installed model) {
+    terminal.out().printf("%-18s %s%n", model.name(), model.path());
   }
 }

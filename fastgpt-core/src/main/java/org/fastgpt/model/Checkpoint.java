@@ -16,24 +16,27 @@ import org.fastgpt.tokenizer.Tokenizer;
  *     read into
  * @param tokenizer loads the vocabulary that came with the weights; empty if none did
  * @param note what the user should know of how this model is run, one line; empty if nothing
+ * @param crc32c of each tensor's bytes by name, as the files say it; empty if they do not
  */
 record Checkpoint(
     String format,
     GptConfig config,
     Map<String, StoredTensor> tensors,
     Optional<Supplier<Tokenizer>> tokenizer,
-    Optional<String> note) {
+    Optional<String> note,
+    Map<String, Integer> crc32c) {
 
   Checkpoint {
     tensors = Collections.unmodifiableMap(tensors); // keeps its order
+    crc32c = Map.copyOf(crc32c);
   }
 
-  /** A checkpoint of which there is nothing to note. */
+  /** Of a layout without checksums, with nothing to note. */
   Checkpoint(
       String format,
       GptConfig config,
       Map<String, StoredTensor> tensors,
       Optional<Supplier<Tokenizer>> tokenizer) {
-    this(format, config, tensors, tokenizer, Optional.empty());
+    this(format, config, tensors, tokenizer, Optional.empty(), Map.of());
   }
 }

@@ -10,7 +10,13 @@ interface Format {
 
   /** All layouts, in the order in which they are tried. */
   List<Format> ALL =
-      List.of(new TorchCheckpoint(), new HuggingFace(), new GgufFormat(), new FastGptDat());
+      List.of(
+          new TorchCheckpoint(),
+          new HuggingFace(),
+          new OpenAiCheckpoint(),
+          new GgufFormat(),
+          new FastGptDat(),
+          new LlmC());
 
   /**
    * Whether what lies at {@code path} is of this layout, by the names of files and by the first

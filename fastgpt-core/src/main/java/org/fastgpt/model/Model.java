@@ -6,6 +6,9 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -83,10 +86,10 @@ public final class Model implements AutoCloseable {
     return path;
   }
 
-  /** The folder's or file's name. */
+  /** The folder's or file's name; in HuggingFace's cache that by which the hub knows it. */
   public String name() {
     Path last = path.toAbsolutePath().normalize().getFileName();
-    return last == null ? path.toString() : last.toString();
+    return HubCache.nameOf(path).orElse(last == null ? path.toString() : last.toString());
   }
 
   public GptConfig config() {
@@ -125,10 +128,15 @@ public final class Model implements AutoCloseable {
   }
 
   private MemorySegment widen(StoredTensor tensor) {
-    MemorySegment half = tensor.data();
+    MemorySegment floats = arena.allocate(2 * tensor.data().byteSize(), 64);
+    widen(tensor.dtype(), tensor.data(), floats);
+    return floats.asReadOnly();
+  }
+
+  /** F16 or BF16 to float32, exactly. */
+  static void widen(StoredTensor.DType dtype, MemorySegment half, MemorySegment floats) {
     long n = half.byteSize() / 2;
-    MemorySegment floats = arena.allocate(4 * n, 64);
-    if (tensor.dtype() == StoredTensor.DType.F16) {
+    if (dtype == StoredTensor.DType.F16) {
       for (long i = 0; i < n; i++) {
         floats.set(FLOAT, 4 * i, Float.float16ToFloat(half.get(HALF, 2 * i)));
       }
@@ -137,7 +145,30 @@ public final class Model implements AutoCloseable {
         floats.set(BITS, 4 * i, half.get(HALF, 2 * i) << 16);
       }
     }
-    return floats.asReadOnly();
+  }
+
+  /**
+   * The SHA-256 of all values as little-endian float32, tensor after tensor in the order of {@link
+   * #tensors}: the same for the same model in any layout that keeps its values. Reads all of them.
+   */
+  public String weightsHash(Progress progress) {
+    try {
+      var sha256 = MessageDigest.getInstance("SHA-256");
+      FloatChunks.forEach(tensors().values(), progress, sha256::update);
+      return HexFormat.of().formatHex(sha256.digest());
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("each Java has SHA-256", e);
+    }
+  }
+
+  /**
+   * Compares the checksum of each tensor with that in the model's files, if the layout has any, and
+   * with those of OpenAI's own weights. Reads all of them.
+   *
+   * @throws ModelException a checksum is not that in the model's files
+   */
+  public Verification verify(Progress progress) {
+    return Verification.of(this, checkpoint.crc32c(), progress);
   }
 
   /**

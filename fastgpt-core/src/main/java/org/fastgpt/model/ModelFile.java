@@ -45,14 +45,32 @@ final class ModelFile {
    * @param limit number of bytes above which it is not read: a text of this kind is never so long
    */
   static String text(Path file, long limit) {
-    long size = sizeOfRegularFile(file);
-    if (size > limit) {
-      throw new ModelException(file + ": at most " + limit + " bytes expected, " + size + " found");
-    }
+    checkSize(file, limit);
     try {
       return Files.readString(file);
     } catch (IOException e) {
       throw unreadable(file, e);
+    }
+  }
+
+  /**
+   * The bytes of the file.
+   *
+   * @param limit as for {@link #text}
+   */
+  static byte[] bytes(Path file, long limit) {
+    checkSize(file, limit);
+    try {
+      return Files.readAllBytes(file);
+    } catch (IOException e) {
+      throw unreadable(file, e);
+    }
+  }
+
+  private static void checkSize(Path file, long limit) {
+    long size = sizeOfRegularFile(file);
+    if (size > limit) {
+      throw new ModelException(file + ": at most " + limit + " bytes expected, " + size + " found");
     }
   }
 

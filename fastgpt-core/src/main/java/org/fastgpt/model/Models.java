@@ -105,6 +105,11 @@ public final class Models {
     return installed;
   }
 
+  /** The GPT-2s in the cache of HuggingFace's hub by name: other programs have put them there. */
+  public static List<Installed> inHubCache() {
+    return HubCache.models();
+  }
+
   /** The embedded model: a folder of the class path, or inside the jar. */
   public static Path embedded() {
     try {
@@ -162,14 +167,20 @@ public final class Models {
     return SIZES.stream().filter(n -> n.contains(name)).findFirst().orElse(List.of(name));
   }
 
-  /** The installed model of that name, or of another name for the same; a file's may lack .gguf. */
+  /**
+   * The model of that name, or of another name for the same: installed, where a file's name may
+   * lack .gguf, or in the hub's cache.
+   */
   public static Optional<Path> find(String name) {
     List<String> names =
         names(name).stream().flatMap(n -> Stream.of(n, n + GgufFormat.EXTENSION)).toList();
     return installed().stream()
         .filter(model -> names.contains(model.name))
         .min(Comparator.comparingInt(model -> names.indexOf(model.name)))
-        .map(Installed::path);
+        .map(Installed::path)
+        .or(
+            () ->
+                names.reversed().stream().flatMap(n -> HubCache.snapshot(n).stream()).findFirst());
   }
 
   /** Whether there is a model, if perhaps a damaged one. */
@@ -194,7 +205,7 @@ public final class Models {
   }
 
   /** What lies in {@code folder}, but for hidden ones: those are being written. */
-  private static List<Path> children(Path folder) {
+  static List<Path> children(Path folder) {
     if (!Files.isDirectory(folder)) {
       return List.of();
     }

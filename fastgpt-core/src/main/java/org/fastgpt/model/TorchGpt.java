@@ -112,7 +112,8 @@ final class TorchGpt {
         config,
         GptTensors.select(config, stored(config), file.getFileName().toString()),
         tokenizer,
-        modelArgs.map(_ -> NOTE));
+        modelArgs.map(_ -> NOTE),
+        Map.of());
   }
 
   /** All that the sizes of the tensors say. */

@@ -74,7 +74,8 @@ public final class Tokenizer {
 
   /**
    * Loads the vocabulary of a model folder: the first of {@code vocab.json} with {@code
-   * merges.txt}, {@code encoder.json} with {@code vocab.bpe}, {@code tokenizer.json}.
+   * merges.txt}, {@code encoder.json} with {@code vocab.bpe}, {@code tokenizer.json}. Or loads that
+   * of llm.c's file {@code gpt2_tokenizer.bin}.
    *
    * <p>The ids must be 0 to n - 1 with no gaps, so that each has a text, and each of the 256 bytes
    * must be a token, so that each text has ids. Special tokens are {@code <|endoftext|>}, what

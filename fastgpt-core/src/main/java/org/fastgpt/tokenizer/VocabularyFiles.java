@@ -33,6 +33,9 @@ final class VocabularyFiles {
 
   /** As {@link Tokenizer#load}. */
   static Tokenizer load(Path folder) {
+    if (Files.isRegularFile(folder)) {
+      return LlmcVocabulary.load(folder);
+    }
     checkSettings(folder.resolve("tokenizer_config.json"));
     for (var names :
         List.of(List.of("vocab.json", "merges.txt"), List.of("encoder.json", "vocab.bpe"))) {
@@ -79,10 +82,15 @@ final class VocabularyFiles {
   }
 
   private static byte[] bytes(Path file) {
+    return bytes(file, MAX_BYTES);
+  }
+
+  /** The bytes of the file, of which there must not be more than {@code limit}. */
+  static byte[] bytes(Path file, int limit) {
     try (InputStream in = Files.newInputStream(file)) {
-      byte[] bytes = in.readNBytes(MAX_BYTES + 1);
-      if (bytes.length > MAX_BYTES) {
-        throw new ModelException(file + ": at most " + MAX_BYTES + " bytes expected, more found");
+      byte[] bytes = in.readNBytes(limit + 1);
+      if (bytes.length > limit) {
+        throw new ModelException(file + ": at most " + limit + " bytes expected, more found");
       }
       return bytes;
     } catch (IOException e) {

@@ -1,6 +1,7 @@
 package org.fastgpt.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -9,13 +10,16 @@ import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.fastgpt.Fixtures;
 import org.fastgpt.download.FakeHub;
+import org.fastgpt.model.ModelException;
 import org.fastgpt.model.Models;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -27,6 +31,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** The whole way, from a server to a text. */
 class DownloadCommandTest {
+  private static final Path FORMATS = Path.of("..", "data", "formats");
   private static final String SHAKESPEARE = "someone/shakespeare";
   private static final String GPT2 = "openai-community/gpt2";
   private static final String TEXT = "\nbutsures, and in the bawds of the\nshis\n";
@@ -88,6 +93,35 @@ class DownloadCommandTest {
     clear();
     assertThat(run("-m", SHAKESPEARE, "-q", TURING)).isZero();
     assertThat(out()).isEqualTo(TEXT);
+  }
+
+  @Test
+  void fastGptsFileIsInstalledAndRuns() throws IOException {
+    byte[] gguf = Files.readAllBytes(FORMATS.resolve("fastgpt.gguf"));
+    hub.publish("certik/fastGPT", "model_fastgpt_124M_v2.gguf", gguf);
+    assertThat(run("download", "124M", "--source", "fastgpt")).isZero();
+    clear();
+    assertThat(run("info", "124M")).isZero();
+    assertThat(out()).contains("fastGPT's GGUF, version 2");
+  }
+
+  /** Its index has a checksum for each tensor; the server's are of whole files, if it has any. */
+  @Test
+  void aDamagedCheckpointOfOpenAiIsNotInstalled(@TempDir Path temp) throws IOException {
+    try (Stream<Path> files = Files.list(FORMATS.resolve("openai"))) {
+      for (Path file : files.toList()) {
+        Files.copy(file, temp.resolve(file.getFileName()));
+      }
+    }
+    var verifier = new DownloadCommand.OpenedOnce();
+    verifier.folder(temp);
+    Path data = temp.resolve("model.ckpt.data-00000-of-00001");
+    byte[] bytes = Files.readAllBytes(data);
+    bytes[1000] ^= 1;
+    Files.write(data, bytes);
+    assertThatThrownBy(() -> verifier.folder(temp))
+        .isInstanceOf(ModelException.class)
+        .hasMessageContaining("CRC32C");
   }
 
   @ParameterizedTest

@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.fastgpt.Fixtures;
+import org.fastgpt.model.Homes;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -167,16 +168,8 @@ class MainTest {
 
   @Test
   void withoutAModelTheEmbeddedOneRunsAndSaysSo(@TempDir Path home) {
-    String before = System.getProperty("fastgpt.home");
-    System.setProperty("fastgpt.home", home.toString());
-    try {
+    try (var _ = new Homes(home)) {
       assertThat(run(TURING, "-n", "20")).isZero();
-    } finally {
-      if (before == null) {
-        System.clearProperty("fastgpt.home");
-      } else {
-        System.setProperty("fastgpt.home", before);
-      }
     }
     assertThat(out()).isEqualTo("\nbutsures, and in the bawds of the\nshis\n");
     assertThat(err()).contains("No GPT-2 is installed in " + home, "fastgpt download 124M");
@@ -245,6 +238,37 @@ class MainTest {
     assertThat(err()).contains("GELU");
     assertThat(run("-m", model.toString(), "The end?")).isEqualTo(2);
     assertThat(err()).contains("\"?\" (U+003F) is not among the 41 characters");
+  }
+
+  @Test
+  void modelsOfHuggingFacesCacheAreListedWithTheirPlace(@TempDir Path home) throws IOException {
+    Path model = home.resolve("hub").resolve("models--someone--own");
+    String revision = "0".repeat(40);
+    Path snapshot = Files.createDirectories(model.resolve("snapshots").resolve(revision));
+    Files.createDirectory(model.resolve("refs"));
+    Files.writeString(model.resolve("refs").resolve("main"), revision);
+    for (String file : List.of("config.json", "model.safetensors")) {
+      Files.copy(Fixtures.TINY_SHAKESPEARE.resolve(file), snapshot.resolve(file));
+    }
+    try (var _ = new Homes(home)) {
+      assertThat(run("models")).isZero();
+      assertThat(run("info", "someone/own")).isZero();
+    }
+    assertThat(out().lines().map(line -> line.replaceAll(" +", " ")))
+        .contains("someone/own " + snapshot, "model someone/own", "parameters 957,184");
+  }
+
+  @Test
+  void infoVerifiesWhereAskedTo() {
+    Path openAi = Fixtures.DATA.resolve("formats").resolve("openai");
+    assertThat(run("info", openAi.toString())).isZero();
+    assertThat(out()).doesNotContain("verified", "sha256");
+    assertThat(run("info", "--verify", openAi.toString())).isZero();
+    assertThat(out().lines().map(line -> line.replaceAll(" +", " ")))
+        .contains(
+            "checksums 28 tensors as the files say",
+            "verified not known: there are checksums for OpenAI's GPT-2 124M only",
+            "weights_sha256 dd8fec95c4d9a0000b47526ddd88786059fac6e8ba63e3d18fb4b939073c629f");
   }
 
   @Test

@@ -90,7 +90,7 @@ public final class FakeHub implements AutoCloseable {
     }
   }
 
-  void publish(String repository, String name, byte[] content) {
+  public void publish(String repository, String name, byte[] content) {
     files.put(repository + "/" + name, content);
   }
 

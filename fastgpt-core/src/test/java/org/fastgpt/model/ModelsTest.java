@@ -27,21 +27,16 @@ class ModelsTest {
   private static final String HOME = "fastgpt.home";
 
   @TempDir Path temp;
-  private String homeBefore;
+  private Homes homes;
 
   @BeforeEach
   void useAnEmptyHome() {
-    homeBefore = System.getProperty(HOME);
-    System.setProperty(HOME, temp.toString());
+    homes = new Homes(temp);
   }
 
   @AfterEach
   void restoreTheHome() {
-    if (homeBefore == null) {
-      System.clearProperty(HOME);
-    } else {
-      System.setProperty(HOME, homeBefore);
-    }
+    homes.close();
   }
 
   @Test
