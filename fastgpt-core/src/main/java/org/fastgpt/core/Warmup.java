@@ -1,6 +1,7 @@
 package org.fastgpt.core;
 
 import java.lang.foreign.Arena;
+import java.util.concurrent.locks.LockSupport;
 import org.fastgpt.GptConfig;
 
 /**
@@ -19,11 +20,16 @@ final class Warmup {
   /** A round takes some 10 µs when all is compiled, and milliseconds before. */
   private static final long FAST_NANOS = 100_000;
 
-  /** Where nothing compiles soon, as with -Xint or on a busy machine, nobody waits for ever. */
-  private static final long ENOUGH_NANOS = 1_000_000_000;
+  /** Rounds after which the compiler knows; from then on it shall have this thread's time. */
+  private static final int ROUNDS = 100;
+
+  /** Where nothing compiles, as with -Xint, nobody waits for ever. */
+  private static final long ENOUGH_NANOS = 5_000_000_000L;
 
   /** A smaller model is done before: 20 million parameters. */
   private static final long WORTH_IT = 20_000_000;
+
+  private static final long PAUSE_NANOS = 500_000;
 
   private static volatile Thread thread; // null until started
 
@@ -60,10 +66,13 @@ final class Warmup {
     Matrix weights = Matrix.of(Arena.ofAuto().allocate(bytes));
     long start = System.nanoTime();
     int fast = 0;
-    while (fast < 20 && System.nanoTime() - start < ENOUGH_NANOS) {
+    for (int round = 0; fast < 20 && System.nanoTime() - start < ENOUGH_NANOS; round++) {
       long before = System.nanoTime();
       round(weights);
       fast = System.nanoTime() - before < FAST_NANOS ? fast + 1 : 0;
+      if (fast == 0 && round > ROUNDS) {
+        LockSupport.parkNanos(PAUSE_NANOS);
+      }
     }
   }
 
