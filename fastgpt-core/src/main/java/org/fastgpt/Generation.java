@@ -1,0 +1,128 @@
+package org.fastgpt;
+
+import java.util.Arrays;
+import java.util.function.IntPredicate;
+import org.fastgpt.Generator.Result;
+import org.fastgpt.Generator.Stop;
+
+/**
+ * One run of a {@link Generator}. The text is {@code ids[0, length)}; the session sees {@code
+ * ids[start, length)}, of which it always lacks the last.
+ */
+final class Generation {
+
+  private static final int[] NO_DRAFT = {};
+
+  private final Generator generator;
+  private final Session session;
+  private final GptConfig config;
+  private final IntPredicate each;
+  private final int promptLength;
+  private final int wanted; // new tokens
+  private final Stop whenDone;
+  private int[] ids;
+  private int length;
+  private int start;
+  private Stop stop; // null as long as it goes on
+
+  Generation(
+      Generator generator,
+      Session session,
+      GptConfig config,
+      int[] prompt,
+      int n,
+      IntPredicate each) {
+    config.checkIds(prompt);
+    if (generator.slides()) {
+      if (n < 0) {
+        throw new IllegalArgumentException(
+            "a generation whose context slides has no end of its own: give a number of tokens");
+      }
+      wanted = n;
+      whenDone = Stop.LENGTH;
+    } else {
+      Generator.checkRoom(config, prompt.length);
+      int room = config.nCtx() - prompt.length;
+      wanted = n < 0 ? room : Math.min(n, room);
+      whenDone = wanted == n ? Stop.LENGTH : Stop.CONTEXT_FULL;
+    }
+    this.generator = generator;
+    this.session = session;
+    this.config = config;
+    this.each = each;
+    promptLength = prompt.length;
+    length = prompt.length;
+    ids = Arrays.copyOf(prompt, length + Math.min(wanted, config.nCtx()));
+  }
+
+  Result run() {
+    session.rewind(0);
+    if (wanted == 0) {
+      stop = whenDone;
+    }
+    while (stop == null) {
+      slide();
+      step();
+    }
+    return new Result(Arrays.copyOfRange(ids, promptLength, length), stop, start);
+  }
+
+  /**
+   * Makes room in a full context: keeps as many of the newest tokens as leave room for what is
+   * still wanted, but at least half of what fits, since all that is kept is processed again.
+   */
+  private void slide() {
+    if (length - start >= config.nCtx()) {
+      int missing = promptLength + wanted - length;
+      start = length - Math.max(config.nCtx() / 2, config.nCtx() - missing);
+      session.rewind(0);
+    }
+  }
+
+  /** One pass, and the tokens that come of it: one, or with a draft perhaps more. */
+  private void step() {
+    if (!generator.cached()) {
+      session.rewind(0);
+    }
+    int first = session.position();
+    int known = length - start - first; // 1, or after a rewind all
+    int[] draft = known == 1 ? draft() : NO_DRAFT;
+    int[] next = Arrays.copyOfRange(ids, start + first, length + draft.length);
+    if (draft.length == 0) {
+      take(session.forward(next));
+      return;
+    }
+    System.arraycopy(draft, 0, next, 1, draft.length);
+    session.forward(next, (position, logits) -> check(next[position - first], position, logits));
+    session.rewind(Math.min(session.position(), length - start - 1));
+  }
+
+  /** Logits that follow a draft's token count if that token was in fact chosen. */
+  private void check(int id, int position, float[] logits) {
+    if (stop == null && position == length - start - 1 && id == ids[length - 1]) {
+      take(logits);
+    }
+  }
+
+  private int[] draft() {
+    int room = Math.min(config.nCtx() - (length - start), promptLength + wanted - length) - 1;
+    return PromptLookup.draft(ids, length, Math.min(generator.draft(), room));
+  }
+
+  private void take(float[] logits) {
+    int id = generator.chooser().choose(logits, ids, promptLength, length);
+    if (generator.ends(id, config)) {
+      stop = id == config.eosTokenId() ? Stop.END_OF_TEXT : Stop.STOP_TOKEN;
+      return;
+    }
+    if (length == ids.length) {
+      ids = Arrays.copyOf(ids, Math.min(2 * length, promptLength + wanted));
+    }
+    ids[length++] = id;
+    if (!each.test(id)) {
+      stop = Stop.CANCELLED;
+    } else if (length == promptLength + wanted) {
+      stop = whenDone;
+    }
+  }
+}

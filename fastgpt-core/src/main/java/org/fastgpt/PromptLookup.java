@@ -1,0 +1,29 @@
+package org.fastgpt;
+
+import java.util.Arrays;
+
+/**
+ * Guesses how a text goes on from how it went on before: after the latest earlier place where its
+ * last tokens stand too. As prompt lookup decoding (transformers' prompt_lookup_num_tokens).
+ */
+final class PromptLookup {
+
+  /** Tokens that must agree: a longer match first; a single token alone says too little. */
+  private static final int LONGEST = 3;
+
+  private static final int SHORTEST = 2;
+
+  private PromptLookup() {}
+
+  /** Up to {@code n} ids that may follow {@code ids[0, length)}; none if there is no such place. */
+  static int[] draft(int[] ids, int length, int n) {
+    for (int size = LONGEST; size >= SHORTEST && n > 0; size--) {
+      for (int end = length - 1; end >= size; end--) {
+        if (Arrays.equals(ids, end - size, end, ids, length - size, length)) {
+          return Arrays.copyOfRange(ids, end, Math.min(end + n, length));
+        }
+      }
+    }
+    return new int[0];
+  }
+}
