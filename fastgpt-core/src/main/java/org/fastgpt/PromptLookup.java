@@ -15,12 +15,20 @@ final class PromptLookup {
 
   private PromptLookup() {}
 
-  /** Up to {@code n} ids that may follow {@code ids[0, length)}; none if there is no such place. */
+  /**
+   * {@code n} ids that may follow {@code ids[0, length)}; none if there is no such place. Where the
+   * place is so near that the text ends before n ids, it is taken to go on in that period.
+   */
   static int[] draft(int[] ids, int length, int n) {
     for (int size = LONGEST; size >= SHORTEST && n > 0; size--) {
       for (int end = length - 1; end >= size; end--) {
         if (Arrays.equals(ids, end - size, end, ids, length - size, length)) {
-          return Arrays.copyOfRange(ids, end, Math.min(end + n, length));
+          int period = length - end;
+          int[] draft = new int[n];
+          for (int i = 0; i < n; i++) {
+            draft[i] = i < period ? ids[end + i] : draft[i - period];
+          }
+          return draft;
         }
       }
     }

@@ -74,7 +74,8 @@ public final class ContrastiveSearch implements Chooser {
     int best = -1;
     double bestScore = Double.NEGATIVE_INFINITY;
     for (int i : likeliest(all)) {
-      double score = (1 - alpha) * all[i] - (alpha == 0 ? 0 : alpha * similarity(kept[i], position));
+      double score =
+          (1 - alpha) * all[i] - (alpha == 0 ? 0 : alpha * similarity(kept[i], position));
       if (score > bestScore) {
         bestScore = score;
         best = kept[i];

@@ -12,7 +12,7 @@ final class Range {
    */
   static void check(String name, double value, boolean ok, String expected) {
     if (!ok || !Double.isFinite(value)) {
-      String shown = value == Math.rint(value) ? String.valueOf((long) value) : "" + value;
+      String shown = Double.toString(value).replaceFirst("\\.0$", "");
       throw new IllegalArgumentException(name + " " + shown + ": " + expected + " expected");
     }
   }

@@ -1,6 +1,7 @@
 package org.fastgpt.sampling;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -14,7 +15,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** What HuggingFace's logits processors and warpers leave, in float64. */
 class GoldenRulesTest {
 
-  /** Two sums of the same probabilities in another order, and a logarithm in place of a quotient. */
+  /**
+   * Two sums of the same probabilities in another order, and a logarithm in place of a quotient.
+   */
   private static final double ROUNDING = 1e-13;
 
   private static final Map<String, Object> GENERATION = Fixtures.golden("generation");
@@ -74,15 +77,18 @@ class GoldenRulesTest {
   @Test
   void theFixtureHasEachRuleAndItsEdges() {
     assertThat(rules()).hasSizeGreaterThanOrEqualTo(200);
-    assertThat(rules().stream().filter(r -> Fixtures.ids(r, "kept").length == 1)).hasSizeGreaterThan(10);
-    assertThat(rules().stream().filter(r -> Fixtures.object(r, "params").size() >= 4)).hasSizeGreaterThan(50);
+    assertThat(rules().stream().filter(r -> Fixtures.ids(r, "kept").length == 1))
+        .hasSizeGreaterThan(10);
+    assertThat(rules().stream().filter(r -> Fixtures.object(r, "params").size() >= 4))
+        .hasSizeGreaterThan(50);
   }
 
   private static Scores apply(
       Map<String, Object> params, double[] logits, int[] ids, int promptLength, int eos) {
     var scores = new Scores(logits.length);
     scores.load(logits);
-    penalties(params).apply(scores.array(), new int[logits.length], eos, ids, promptLength, ids.length);
+    penalties(params)
+        .apply(scores.array(), new int[logits.length], eos, ids, promptLength, ids.length);
     scores.begin();
     warping(params).apply(scores);
     return scores;
@@ -130,7 +136,7 @@ class GoldenRulesTest {
   private static void assertClose(double[] actual, double[] expected) {
     assertThat(actual).hasSameSizeAs(expected);
     for (int i = 0; i < actual.length; i++) {
-      assertThat(actual[i]).isCloseTo(expected[i], org.assertj.core.data.Offset.offset(ROUNDING));
+      assertThat(actual[i]).isCloseTo(expected[i], within(ROUNDING));
     }
   }
 }

@@ -78,7 +78,8 @@ class SearchGoldenTest {
   @MethodSource("beamSearchesOfTheModelsOwnFixture")
   void beamSearchIsHuggingFacesToTheLength(Map<String, Object> c) {
     var search =
-        new BeamSearch(number(c, "num_beams"), 1, EarlyStopping.TRUE, Penalties.NONE, true, Set.of());
+        new BeamSearch(
+            number(c, "num_beams"), 1, EarlyStopping.TRUE, Penalties.NONE, true, Set.of());
     List<Hypothesis> found = search.search(engine, Fixtures.ids(c, "prompt_ids"), 24, () -> true);
     assertSame(found.subList(0, 2), c, Set.of());
   }
@@ -124,7 +125,8 @@ class SearchGoldenTest {
   }
 
   private static int shortest(Map<String, Object> c) {
-    return ((List<?>) c.get("sequences")).stream().mapToInt(s -> ((List<?>) s).size()).min().orElse(0);
+    return ((List<?>) c.get("sequences"))
+        .stream().mapToInt(s -> ((List<?>) s).size()).min().orElse(0);
   }
 
   static List<Map<String, Object>> contrastiveSearches() {
@@ -138,11 +140,17 @@ class SearchGoldenTest {
     double alpha = ((Number) c.get("penalty_alpha")).doubleValue();
     try (Session session = engine.newSession()) {
       var chooser =
-          new ContrastiveSearch(session, engine.config(), Penalties.NONE, alpha, number(c, "top_k"));
+          new ContrastiveSearch(
+              session, engine.config(), Penalties.NONE, alpha, number(c, "top_k"));
       int[] ids =
           new Generator(true, false)
               .with(chooser)
-              .generate(session, engine.config(), Fixtures.ids(c, "prompt_ids"), expected.length, _ -> true)
+              .generate(
+                  session,
+                  engine.config(),
+                  Fixtures.ids(c, "prompt_ids"),
+                  expected.length,
+                  _ -> true)
               .ids();
       assertThat(ids).containsExactly(expected);
     }

@@ -1,0 +1,80 @@
+package org.fastgpt.cli;
+
+import java.util.List;
+import java.util.Set;
+import picocli.CommandLine.Option;
+
+/** When a text ends. */
+final class StopOptions {
+
+  @Option(
+      names = {"-n", "--max-new-tokens", "--n-predict", "--n_tokens_to_generate"},
+      paramLabel = "N",
+      defaultValue = "20",
+      description = "How many tokens; -1: until the context is full (default: ${DEFAULT-VALUE}).")
+  private int n;
+
+  @Option(
+      names = {"-r", "--stop", "--reverse-prompt"},
+      paramLabel = "TEXT",
+      description = "End before this text comes; may be given several times.")
+  private List<String> stops = List.of();
+
+  @Option(
+      names = {"--stop-token", "--stop-tokens"},
+      paramLabel = "ID",
+      split = ",",
+      description = "End before this token comes.")
+  private List<Integer> stopTokens = List.of();
+
+  @Option(names = "--ignore-eos", description = "Go on after end-of-text.")
+  private boolean ignoreEos;
+
+  @Option(
+      names = "--on-overflow",
+      paramLabel = "WHAT",
+      defaultValue = "error",
+      description =
+          "If prompt and text do not fit the context: error (a prompt is refused, a text ends), or"
+              + " truncate (the oldest tokens are left out).")
+  private String onOverflow;
+
+  int n() {
+    return n;
+  }
+
+  List<String> strings() {
+    return stops;
+  }
+
+  Set<Integer> tokens() {
+    return Set.copyOf(stopTokens);
+  }
+
+  boolean atEndOfText() {
+    return !ignoreEos;
+  }
+
+  boolean slides() {
+    return onOverflow.equals("truncate");
+  }
+
+  /**
+   * Checks what does not depend on the model.
+   *
+   * @throws IllegalArgumentException a wrong value, or an end that never comes
+   */
+  void check() {
+    if (n < -1) {
+      throw new IllegalArgumentException("-n " + n + ": a number of tokens expected, or -1");
+    }
+    if (!slides() && !onOverflow.equals("error")) {
+      throw new IllegalArgumentException(
+          "--on-overflow " + onOverflow + ": error or truncate expected");
+    }
+    if (slides() && n == -1) {
+      throw new IllegalArgumentException(
+          "--on-overflow truncate with -n -1 has no end: give a number of tokens");
+    }
+  }
+}
