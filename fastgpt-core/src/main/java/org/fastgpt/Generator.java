@@ -100,7 +100,7 @@ public record Generator(
 
   /** Whether that token ends the text. */
   boolean ends(int id, GptConfig config) {
-    return stopAtEndOfText && id == config.eosTokenId() || stopTokens.contains(id);
+    return (stopAtEndOfText && id == config.eosTokenId()) || stopTokens.contains(id);
   }
 
   /**

@@ -165,7 +165,7 @@ final class Beams {
   }
 
   private boolean ends(int id) {
-    return search.stopAtEndOfText() && id == config.eosTokenId()
+    return (search.stopAtEndOfText() && id == config.eosTokenId())
         || search.stopTokens().contains(id);
   }
 

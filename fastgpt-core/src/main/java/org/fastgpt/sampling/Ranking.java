@@ -60,6 +60,6 @@ final class Ranking {
   }
 
   private boolean before(int a, int b) {
-    return key[a] > key[b] || key[a] == key[b] && a < b;
+    return key[a] > key[b] || (key[a] == key[b] && a < b);
   }
 }

@@ -90,7 +90,7 @@ final class Scores {
     }
     ranking.begin(score, kept, n);
     n = 0;
-    while (n < k || !ranking.isEmpty() && ranking.next() == score[kept[n - 1]]) {
+    while (n < k || (!ranking.isEmpty() && ranking.next() == score[kept[n - 1]])) {
       kept[n++] = ranking.poll();
     }
     Arrays.sort(kept, 0, n);
