@@ -23,6 +23,7 @@ final class Generation {
   private int[] ids;
   private int length;
   private int start;
+  private int guesses; // length of the next draft
   private Stop stop; // null as long as it goes on
 
   Generation(
@@ -50,6 +51,7 @@ final class Generation {
     this.session = session;
     this.config = config;
     this.each = each;
+    guesses = Math.min(1, generator.draft());
     promptLength = prompt.length;
     length = prompt.length;
     ids = Arrays.copyOf(prompt, length + Math.min(wanted, config.nCtx()));
@@ -93,8 +95,15 @@ final class Generation {
       return;
     }
     System.arraycopy(draft, 0, next, 1, draft.length);
+    int before = length;
     session.forward(next, (position, logits) -> check(next[position - first], position, logits));
     session.rewind(Math.min(session.position(), length - start - 1));
+    guesses = guesses(draft.length, length - before - 1);
+  }
+
+  /** Twice as many where all were right, else as many as were right: wrong ones cost time. */
+  private int guesses(int drafted, int right) {
+    return right == drafted ? Math.min(2 * guesses, generator.draft()) : Math.max(1, right);
   }
 
   /** Logits that follow a draft's token count if that token was in fact chosen. */
@@ -106,7 +115,7 @@ final class Generation {
 
   private int[] draft() {
     int room = Math.min(config.nCtx() - (length - start), promptLength + wanted - length) - 1;
-    return PromptLookup.draft(ids, length, Math.min(generator.draft(), room));
+    return PromptLookup.draft(ids, length, Math.min(guesses, room));
   }
 
   private void take(float[] logits) {

@@ -64,7 +64,7 @@ final class GenerateCommand implements Callable<Integer> {
       names = "--draft-max",
       paramLabel = "N",
       defaultValue = "7",
-      description = "How many tokens are guessed at once (default: ${DEFAULT-VALUE}).")
+      description = "How many tokens are guessed at once at most (default: ${DEFAULT-VALUE}).")
   private int draftMax;
 
   @Option(
@@ -104,6 +104,7 @@ final class GenerateCommand implements Callable<Integer> {
       report.loaded(model, engine, run.askedForKernels());
       Optional<Tokenizer> tokenizer =
           asIds ? model.tokenizer() : Optional.of(model.requireTokenizer());
+      stop.check(engine.config());
       int[] ids = promptIds(report, text, tokenizer, engine.config());
       if (!stop.slides()) {
         Generator.checkRoom(engine.config(), ids.length);

@@ -2,20 +2,21 @@ package org.fastgpt.cli;
 
 import java.util.List;
 import java.util.Set;
+import org.fastgpt.GptConfig;
 import picocli.CommandLine.Option;
 
 /** When a text ends. */
 final class StopOptions {
 
   @Option(
-      names = {"-n", "--max-new-tokens", "--n-predict", "--n_tokens_to_generate"},
+      names = {"-n", "--max-new-tokens", "--max_new_tokens", "--n-predict", "--n_tokens_to_generate"},
       paramLabel = "N",
       defaultValue = "20",
       description = "How many tokens; -1: until the context is full (default: ${DEFAULT-VALUE}).")
   private int n;
 
   @Option(
-      names = {"-r", "--stop", "--reverse-prompt"},
+      names = {"-r", "--stop", "--reverse-prompt", "--stop-strings", "--stop_strings"},
       paramLabel = "TEXT",
       description = "End before this text comes; may be given several times.")
   private List<String> stops = List.of();
@@ -57,6 +58,17 @@ final class StopOptions {
 
   boolean slides() {
     return onOverflow.equals("truncate");
+  }
+
+  /**
+   * Checks the stop tokens.
+   *
+   * @throws IllegalArgumentException one is outside the vocabulary
+   */
+  void check(GptConfig config) {
+    if (!stopTokens.isEmpty()) {
+      config.checkIds(stopTokens.stream().mapToInt(id -> id).toArray());
+    }
   }
 
   /**

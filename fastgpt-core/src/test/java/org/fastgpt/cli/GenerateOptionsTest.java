@@ -247,6 +247,7 @@ class GenerateOptionsTest {
         "--on-overflow truncate -n -1 | has no end: give a number of tokens",
         "--ids --stop x 5 | --ids and --stop do not go together",
         "-r= | a stop string is empty",
+        "--stop-token 5000 | token 5000 is outside the vocabulary [0, 1024)",
       })
   void badInputIsOneLineAndExitCode2(String options, String message) {
     String[] all = concat("-q -m " + TINY, options.split(" "));
