@@ -18,7 +18,7 @@ final class Generation {
   private final GptConfig config;
   private final IntPredicate each;
   private final int promptLength;
-  private final int wanted; // new tokens
+  private final long end; // length of the text when all wanted tokens are there
   private final Stop whenDone;
   private int[] ids;
   private int length;
@@ -39,13 +39,14 @@ final class Generation {
         throw new IllegalArgumentException(
             "a generation whose context slides has no end of its own: give a number of tokens");
       }
-      wanted = n;
+      end = (long) prompt.length + n;
       whenDone = Stop.LENGTH;
     } else {
       Generator.checkRoom(config, prompt.length);
       int room = config.nCtx() - prompt.length;
-      wanted = n < 0 ? room : Math.min(n, room);
-      whenDone = wanted == n ? Stop.LENGTH : Stop.CONTEXT_FULL;
+      boolean fits = n >= 0 && n <= room;
+      end = prompt.length + (fits ? n : room);
+      whenDone = fits ? Stop.LENGTH : Stop.CONTEXT_FULL;
     }
     this.generator = generator;
     this.session = session;
@@ -54,12 +55,12 @@ final class Generation {
     guesses = Math.min(1, generator.draft());
     promptLength = prompt.length;
     length = prompt.length;
-    ids = Arrays.copyOf(prompt, length + Math.min(wanted, config.nCtx()));
+    ids = Arrays.copyOf(prompt, (int) Math.min(end, length + config.nCtx()));
   }
 
   Result run() {
     session.rewind(0);
-    if (wanted == 0) {
+    if (length == end) {
       stop = whenDone;
     }
     while (stop == null) {
@@ -75,8 +76,8 @@ final class Generation {
    */
   private void slide() {
     if (length - start >= config.nCtx()) {
-      int missing = promptLength + wanted - length;
-      start = length - Math.max(config.nCtx() / 2, config.nCtx() - missing);
+      long roomy = config.nCtx() - (end - length);
+      start = length - (int) Math.max(config.nCtx() / 2, roomy);
       session.rewind(0);
     }
   }
@@ -114,8 +115,8 @@ final class Generation {
   }
 
   private int[] draft() {
-    int room = Math.min(config.nCtx() - (length - start), promptLength + wanted - length) - 1;
-    return PromptLookup.draft(ids, length, Math.min(guesses, room));
+    long room = Math.min(config.nCtx() - (length - start), end - length) - 1;
+    return PromptLookup.draft(ids, length, (int) Math.min(guesses, room));
   }
 
   private void take(float[] logits) {
@@ -125,12 +126,12 @@ final class Generation {
       return;
     }
     if (length == ids.length) {
-      ids = Arrays.copyOf(ids, Math.min(2 * length, promptLength + wanted));
+      ids = Arrays.copyOf(ids, (int) Math.min(2L * length, end));
     }
     ids[length++] = id;
     if (!each.test(id)) {
       stop = Stop.CANCELLED;
-    } else if (length == promptLength + wanted) {
+    } else if (length == end) {
       stop = whenDone;
     }
   }

@@ -13,9 +13,9 @@ import java.util.function.IntPredicate;
  * @param chooser what chooses each token
  * @param slides whether, when the context is full, the oldest tokens are left out and the rest is
  *     processed anew; if not, that is the end
- * @param draft how many tokens {@link PromptLookup} may guess in advance at most; they are checked in one
- *     pass, which saves time where text repeats itself. 0: none. The text stays the same only with
- *     an engine that promises {@link Promise#SAME_BITS_HOWEVER_SPLIT}
+ * @param draft how many tokens {@link PromptLookup} may guess in advance at most; they are checked
+ *     in one pass, which saves time where text repeats itself. 0: none. The text stays the same
+ *     only with an engine that promises {@link Promise#SAME_BITS_HOWEVER_SPLIT}
  */
 public record Generator(
     boolean cached,

@@ -137,6 +137,16 @@ class GeneratorTest {
   }
 
   @Test
+  void anyNumberOfTokensMayBeAskedFor() {
+    int[] count = {0};
+    var result =
+        new Generator(true, false)
+            .sliding()
+            .generate(session, CONFIG, new int[] {1}, Integer.MAX_VALUE, id -> ++count[0] < 1000);
+    assertThat(result.ids()).hasSize(1000).startsWith(2, 3, 4).endsWith(1);
+  }
+
+  @Test
   void refusesDraftsWithoutCache() {
     var generator = new Generator(false, true);
     assertThatThrownBy(() -> generator.drafting(4))

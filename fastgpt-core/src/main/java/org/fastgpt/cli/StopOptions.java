@@ -9,7 +9,13 @@ import picocli.CommandLine.Option;
 final class StopOptions {
 
   @Option(
-      names = {"-n", "--max-new-tokens", "--max_new_tokens", "--n-predict", "--n_tokens_to_generate"},
+      names = {
+        "-n",
+        "--max-new-tokens",
+        "--max_new_tokens",
+        "--n-predict",
+        "--n_tokens_to_generate"
+      },
       paramLabel = "N",
       defaultValue = "20",
       description = "How many tokens; -1: until the context is full (default: ${DEFAULT-VALUE}).")
