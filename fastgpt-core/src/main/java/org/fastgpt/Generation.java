@@ -45,7 +45,7 @@ final class Generation {
       Generator.checkRoom(config, prompt.length);
       int room = config.nCtx() - prompt.length;
       boolean fits = n >= 0 && n <= room;
-      end = prompt.length + (fits ? n : room);
+      end = fits ? (long) prompt.length + n : config.nCtx();
       whenDone = fits ? Stop.LENGTH : Stop.CONTEXT_FULL;
     }
     this.generator = generator;
