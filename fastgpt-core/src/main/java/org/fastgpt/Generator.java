@@ -1,66 +1,106 @@
 package org.fastgpt;
 
-import java.util.Arrays;
+import java.util.Set;
 import java.util.function.IntPredicate;
 
 /**
- * Greedy generation over any engine: each new token is the one with the largest logit, of several
- * the first.
+ * Generation over any engine, one token after the other.
  *
- * @param cached whether a step processes the new token alone; if not, the whole sequence again, as
+ * @param cached whether a step processes the new tokens alone; if not, the whole sequence again, as
  *     picoGPT and fastGPT's "no cache" runs do
  * @param stopAtEndOfText whether the end-of-text token ends it
+ * @param stopTokens other tokens that end it
+ * @param chooser what chooses each token
+ * @param slides whether, when the context is full, the oldest tokens are left out and the rest is
+ *     processed anew; if not, that is the end
+ * @param draft how many tokens {@link PromptLookup} may guess in advance at most; they are checked
+ *     in one pass, which saves time where text repeats itself. 0: none. The text stays the same
+ *     only with an engine that promises {@link Promise#SAME_BITS_HOWEVER_SPLIT}
  */
-public record Generator(boolean cached, boolean stopAtEndOfText) {
+public record Generator(
+    boolean cached,
+    boolean stopAtEndOfText,
+    Set<Integer> stopTokens,
+    Chooser chooser,
+    boolean slides,
+    int draft) {
 
   /** Why a generation ended. */
   public enum Stop {
     /** The number of tokens asked for is there. */
     LENGTH,
-    /** The model chose end-of-text, which is not among the new tokens. */
+    /** End-of-text was chosen, which is not among the new tokens. */
     END_OF_TEXT,
+    /** A stop token was chosen, which is not among the new tokens. */
+    STOP_TOKEN,
+    /** A stop string came: said by those who read text, see {@link StopStrings}. */
+    STOP_STRING,
     /** Prompt and new tokens fill the context. */
     CONTEXT_FULL,
     /** The receiver wanted no more. */
     CANCELLED
   }
 
-  /** The new tokens, without the prompt, and why there are no more. */
-  public record Result(int[] ids, Stop stop) {}
+  /**
+   * The new tokens, without the prompt, and why there are no more.
+   *
+   * @param left how many of the oldest tokens were left out of the context at the end
+   */
+  public record Result(int[] ids, Stop stop, int left) {}
+
+  public Generator {
+    stopTokens = Set.copyOf(stopTokens);
+    if (draft < 0) {
+      throw new IllegalArgumentException("draft " + draft + ": a number of tokens ≥ 0 expected");
+    }
+    if (draft > 0 && !cached) {
+      throw new IllegalArgumentException("drafts need the KV cache: without it they save nothing");
+    }
+  }
+
+  /** Greedy, and the end of the context is the end. */
+  public Generator(boolean cached, boolean stopAtEndOfText) {
+    this(cached, stopAtEndOfText, Set.of(), Chooser.GREEDY, false, 0);
+  }
+
+  /** The same with another chooser. */
+  public Generator with(Chooser other) {
+    return new Generator(cached, stopAtEndOfText, stopTokens, other, slides, draft);
+  }
+
+  /** The same, ended by these tokens too. */
+  public Generator stoppingAt(Set<Integer> tokens) {
+    return new Generator(cached, stopAtEndOfText, tokens, chooser, slides, draft);
+  }
+
+  /** The same, but a full context is not the end. */
+  public Generator sliding() {
+    return new Generator(cached, stopAtEndOfText, stopTokens, chooser, true, draft);
+  }
+
+  /** The same with up to {@code tokens} guessed in advance. */
+  public Generator drafting(int tokens) {
+    return new Generator(cached, stopAtEndOfText, stopTokens, chooser, slides, tokens);
+  }
 
   /**
    * Continues {@code prompt} by up to {@code n} tokens; -1: as many as the context holds.
    *
    * @param session any session; what it holds is forgotten
-   * @param prompt at least one token, and fewer than the context holds
+   * @param prompt at least one token, and fewer than the context holds unless this generator slides
    * @param each gets every new token as it comes; false ends the generation
-   * @throws IllegalArgumentException the prompt is empty or has a token outside the vocabulary
+   * @throws IllegalArgumentException the prompt is empty or has a token outside the vocabulary, or
+   *     -1 tokens are asked of a generator that slides
    * @throws IllegalStateException the prompt leaves no room for a new token
    */
   public Result generate(
       Session session, GptConfig config, int[] prompt, int n, IntPredicate each) {
-    checkRoom(config, prompt.length);
-    int room = config.nCtx() - prompt.length;
-    int wanted = n < 0 ? room : Math.min(n, room);
-    int[] ids = Arrays.copyOf(prompt, prompt.length + wanted);
-    session.rewind(0);
-    int length = prompt.length;
-    float[] logits = session.forward(prompt);
-    for (; length < ids.length; length++) {
-      int id = argmax(logits);
-      if (stopAtEndOfText && id == config.eosTokenId()) {
-        return result(ids, prompt.length, length, Stop.END_OF_TEXT);
-      }
-      ids[length] = id;
-      if (!each.test(id)) {
-        return result(ids, prompt.length, length + 1, Stop.CANCELLED);
-      }
-      if (length + 1 < ids.length) {
-        logits = next(session, ids, length + 1);
-      }
-    }
-    Stop stop = n < 0 || n > room ? Stop.CONTEXT_FULL : Stop.LENGTH;
-    return result(ids, prompt.length, length, stop);
+    return new Generation(this, session, config, prompt, n, each).run();
+  }
+
+  /** Whether that token ends the text. */
+  boolean ends(int id, GptConfig config) {
+    return (stopAtEndOfText && id == config.eosTokenId()) || stopTokens.contains(id);
   }
 
   /**
@@ -77,19 +117,6 @@ public record Generator(boolean cached, boolean stopAtEndOfText) {
               + config.nCtx()
               + "; shorten it");
     }
-  }
-
-  /** The logits after the first {@code length} ids. */
-  private float[] next(Session session, int[] ids, int length) {
-    if (cached) {
-      return session.forward(ids[length - 1]);
-    }
-    session.rewind(0);
-    return session.forward(Arrays.copyOf(ids, length));
-  }
-
-  private static Result result(int[] ids, int from, int to, Stop stop) {
-    return new Result(Arrays.copyOfRange(ids, from, to), stop);
   }
 
   /** The index of the largest value, of several the first. */

@@ -80,15 +80,7 @@ public record GptConfig(
    * @throws IllegalStateException more ids than positions are left
    */
   public void checkInput(int[] ids, int position) {
-    if (ids.length == 0) {
-      throw new IllegalArgumentException("no tokens to process: at least one is needed");
-    }
-    for (int id : ids) {
-      if (id < 0 || id >= nVocab) {
-        throw new IllegalArgumentException(
-            "token " + id + " is outside the vocabulary [0, " + nVocab + ")");
-      }
-    }
+    checkIds(ids);
     if (ids.length > nCtx - position) {
       throw new IllegalStateException(
           "context full: position "
@@ -97,6 +89,23 @@ public record GptConfig(
               + ids.length
               + " new tokens is more than n_ctx = "
               + nCtx);
+    }
+  }
+
+  /**
+   * Checks ids of a text of any length: at least one, each in the vocabulary.
+   *
+   * @throws IllegalArgumentException no ids, or one outside the vocabulary
+   */
+  public void checkIds(int[] ids) {
+    if (ids.length == 0) {
+      throw new IllegalArgumentException("no tokens to process: at least one is needed");
+    }
+    for (int id : ids) {
+      if (id < 0 || id >= nVocab) {
+        throw new IllegalArgumentException(
+            "token " + id + " is outside the vocabulary [0, " + nVocab + ")");
+      }
     }
   }
 

@@ -5,7 +5,8 @@ package org.fastgpt;
  *
  * <p>The same ids give the same logits however they are split into calls (bit for bit where the
  * engine promises it). A call that throws {@link IllegalArgumentException} or {@link
- * IllegalStateException} has changed nothing.
+ * IllegalStateException} has changed nothing. What a session can do beyond this, it says by
+ * implementing {@link Forkable}.
  */
 public interface Session extends AutoCloseable {
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import org.fastgpt.Generator.Stop;
 import org.junit.jupiter.api.Test;
 
@@ -82,6 +83,88 @@ class GeneratorTest {
     var result = new Generator(false, true).generate(session, CONFIG, new int[] {1}, 3, id -> true);
     assertThat(result.ids()).containsExactly(2, 3, 4);
     assertThat(session.calls).containsExactly("[1]", "[1, 2]", "[1, 2, 3]");
+  }
+
+  @Test
+  void endsAtAStopTokenWhichIsNotInTheText() {
+    var result =
+        new Generator(true, true)
+            .stoppingAt(Set.of(5, 7))
+            .generate(session, CONFIG, new int[] {2}, 5, id -> true);
+    assertThat(result.ids()).containsExactly(3, 4);
+    assertThat(result.stop()).isEqualTo(Stop.STOP_TOKEN);
+  }
+
+  /** n_ctx = 8: from ten tokens, the newest four leave room for the four that are wanted. */
+  @Test
+  void leavesOutTheOldestTokensOfAPromptThatIsTooLong() {
+    var result =
+        new Generator(true, true)
+            .sliding()
+            .generate(session, CONFIG, new int[] {1, 1, 1, 1, 1, 1, 0, 1, 2, 3}, 4, id -> true);
+    assertThat(result.ids()).containsExactly(4, 5, 6, 7);
+    assertThat(result.left()).isEqualTo(6);
+    assertThat(session.calls).containsExactly("[0, 1, 2, 3]", "[4]", "[5]", "[6]");
+  }
+
+  /** Half of n_ctx at least is kept, and all that leaves room for what is still wanted. */
+  @Test
+  void leavesOutTheOldestTokensOfAFullContext() {
+    var result =
+        new Generator(true, false)
+            .sliding()
+            .generate(session, CONFIG, new int[] {0, 1, 2, 3, 4, 5}, 8, id -> true);
+    assertThat(result.ids()).containsExactly(6, 7, 8, 9, 0, 1, 2, 3);
+    assertThat(result.left()).isEqualTo(6);
+    assertThat(session.calls)
+        .containsExactly(
+            "[0, 1, 2, 3, 4, 5]",
+            "[6]",
+            "[4, 5, 6, 7]",
+            "[8]",
+            "[9]",
+            "[0]",
+            "[6, 7, 8, 9, 0, 1]",
+            "[2]");
+  }
+
+  @Test
+  void refusesASlidingContextWithoutAnEnd() {
+    var generator = new Generator(true, true).sliding();
+    assertThatThrownBy(() -> generator.generate(session, CONFIG, new int[] {1}, -1, id -> true))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("give a number of tokens");
+  }
+
+  @Test
+  void anyNumberOfTokensMayBeAskedFor() {
+    int[] count = {0};
+    var result =
+        new Generator(true, false)
+            .sliding()
+            .generate(session, CONFIG, new int[] {1}, Integer.MAX_VALUE, id -> ++count[0] < 1000);
+    assertThat(result.ids()).hasSize(1000).startsWith(2, 3, 4).endsWith(1);
+  }
+
+  @Test
+  void refusesDraftsWithoutCache() {
+    var generator = new Generator(false, true);
+    assertThatThrownBy(() -> generator.drafting(4))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("drafts need the KV cache");
+  }
+
+  @Test
+  void guessesWhatFollowedTheLatestPlaceLikeThis() {
+    int[] ids = {1, 2, 3, 9, 8, 7, 1, 2, 3, 4, 5, 1, 2, 3};
+    assertThat(PromptLookup.draft(ids, ids.length, 3)).containsExactly(4, 5, 1);
+    assertThat(PromptLookup.draft(ids, ids.length, 9))
+        .as("on in the same period")
+        .containsExactly(4, 5, 1, 2, 3, 4, 5, 1, 2);
+    assertThat(PromptLookup.draft(ids, 9, 2)).containsExactly(9, 8);
+    assertThat(PromptLookup.draft(ids, 8, 5)).containsExactly(3, 9, 8, 7, 1);
+    assertThat(PromptLookup.draft(ids, 7, 5)).as("one token alone says too little").isEmpty();
+    assertThat(PromptLookup.draft(ids, ids.length, 0)).isEmpty();
   }
 
   /** A model that counts: after id comes id + 1, after the last 0. */

@@ -1,18 +1,24 @@
 package org.fastgpt.cli;
 
-import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.IOException;
-import java.util.LinkedHashMap;
-import java.util.Locale;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.fastgpt.Chooser;
 import org.fastgpt.Engine;
 import org.fastgpt.Generator;
+import org.fastgpt.Generator.Stop;
 import org.fastgpt.GptConfig;
+import org.fastgpt.Promise;
 import org.fastgpt.Session;
+import org.fastgpt.StopStrings;
 import org.fastgpt.model.InputDat;
 import org.fastgpt.model.Model;
-import org.fastgpt.tokenizer.StreamDecoder;
+import org.fastgpt.sampling.BeamSearch.Hypothesis;
+import org.fastgpt.sampling.LogProbabilities;
+import org.fastgpt.sampling.Penalties;
+import org.fastgpt.sampling.Sampler;
+import org.fastgpt.sampling.Warping;
 import org.fastgpt.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -23,14 +29,16 @@ import picocli.CommandLine.Option;
     name = "generate",
     mixinStandardHelpOptions = true,
     description = {
-      "Continues a prompt, greedily. The new text goes to standard output, all else to standard"
-          + " error.",
+      "Continues a prompt: greedily, or by sampling or a search if an option says so. The new text"
+          + " goes to standard output, all else to standard error.",
       "This is the default command: 'generate' may be left out."
     },
     footer = {
       "",
       "Examples:",
       "  fastgpt \"Alan Turing theorized that computers would one day become\" -n 20",
+      "  fastgpt \"ROMEO:\" -n 60 --temp 0.8 --top-p 0.95 --seed 1 --stop \"JULIET:\"",
+      "  fastgpt \"ROMEO:\" --num-beams 4 --num-return-sequences 2",
       "  fastgpt -q -f prompt.txt -n -1 > continued.txt",
       "  fastgpt -m synthetic-124M --ids \"464 3290\" -n 5"
     })
@@ -41,28 +49,43 @@ final class GenerateCommand implements Callable<Integer> {
   @Mixin private ModelOptions.Run run;
   @Mixin private PromptOptions prompt;
   @Mixin private InputOptions input;
+  @Mixin private StopOptions stop;
+  @Mixin private SamplingOptions sampling;
+  @Mixin private SearchOptions search;
 
   @Option(
-      names = {"-n", "--max-new-tokens", "--n-predict", "--n_tokens_to_generate"},
-      paramLabel = "N",
+      names = "--draft",
+      paramLabel = "HOW",
+      defaultValue = "off",
       description =
-          "How many tokens; -1: until the context is full (default: as --input says, or 20).")
-  private Integer n;
+          "prompt-lookup: guess tokens from repetitions in the text and check them in one pass; the"
+              + " text stays the same. off: no guesses (default).")
+  private String draft;
+
+  @Option(
+      names = "--draft-max",
+      paramLabel = "N",
+      defaultValue = "7",
+      description = "How many tokens are guessed at once at most (default: ${DEFAULT-VALUE}).")
+  private int draftMax;
 
   @Option(
       names = "--no-cache",
       description = "Process the whole sequence for every token, without the KV cache.")
   private boolean noCache;
 
-  @Option(names = "--ignore-eos", description = "Go on after end-of-text.")
-  private boolean ignoreEos;
+  @Option(
+      names = "--top-logprobs",
+      paramLabel = "N",
+      description = "Show each token's log probability and the N likeliest, by the model alone.")
+  private Integer topLogProbs;
 
   @Option(names = "--ids", description = "Token ids instead of text, in and out.")
   private boolean asIds;
 
   @Option(
       names = {"-q", "--quiet"},
-      description = "Only the new text.")
+      description = "Only the new text (on standard error a seed that was drawn).")
   private boolean quiet;
 
   @Option(names = "--json", description = "One JSON object on standard output, nothing else.")
@@ -74,27 +97,73 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (n != null && n < -1) {
-      throw new IllegalArgumentException("-n " + n + ": a number of tokens expected, or -1");
-    }
+    check();
     Optional<InputDat> dat = input.read(prompt, terminal, quiet || json);
     String text = dat.isPresent() ? "" : prompt.text(terminal);
-    int wanted = n != null ? n : dat.map(InputDat::n).orElse(InputDat.DEFAULT_N);
+    int n = stop.n(dat.map(InputDat::n).orElse(InputDat.DEFAULT_N));
     var report = new Report(terminal, quiet || json, dat.isPresent());
     report.begin("Loading the model...");
     try (Model model = run.model.open(terminal, quiet || json);
-        Engine engine = run.open(model);
-        Session session = engine.newSession()) {
+        Engine engine = run.open(model)) {
       report.loaded(model, engine, run.askedForKernels());
       Optional<Tokenizer> tokenizer =
           asIds ? model.tokenizer() : Optional.of(model.requireTokenizer());
+      stop.check(engine.config());
       int[] ids = promptIds(report, dat, text, tokenizer, engine.config());
-      Generator.checkRoom(engine.config(), ids.length);
-      report.input(ids, wanted, tokenizer);
-      var output = new Output(tokenizer, report, dat.isPresent() && !quiet);
-      generate(report, output, session, engine, model, tokenizer, ids, wanted);
+      if (!stop.slides()) {
+        Generator.checkRoom(engine.config(), ids.length);
+      }
+      report.input(ids, n, tokenizer);
+      var task =
+          new Task(
+              report,
+              engine,
+              tokenizer,
+              ids,
+              n,
+              dat.isPresent() && !quiet,
+              sampling.penalties(model::requireTokenizer),
+              new Answer(model, engine, tokenizer, ids));
+      if (search.beams()) {
+        beams(task);
+      } else {
+        generate(task);
+      }
+      if (json) {
+        terminal.out().println(task.answer.json());
+      }
     }
     return 0;
+  }
+
+  /** Refuses what can be known to be wrong before the model is loaded. */
+  private void check() {
+    stop.check();
+    search.check(sampling);
+    sampling.warping();
+    sampling.seed();
+    boolean drafts = drafts();
+    SearchOptions.conflict("--draft", drafts, "--no-cache", noCache);
+    SearchOptions.conflict("--draft", drafts, "--num-beams", search.beams());
+    SearchOptions.conflict("--draft", drafts, "--penalty-alpha", search.contrastive());
+    SearchOptions.conflict("--num-beams", search.beams(), "--no-cache", noCache);
+    SearchOptions.conflict("--num-beams", search.beams(), "--stop", !stop.strings().isEmpty());
+    SearchOptions.conflict("--num-beams", search.beams(), "--top-logprobs", topLogProbs != null);
+    SearchOptions.conflict("--num-beams", search.beams(), "--on-overflow truncate", stop.slides());
+    SearchOptions.conflict("--ids", asIds, "--stop", !stop.strings().isEmpty());
+  }
+
+  private boolean drafts() {
+    if (draftMax < 1) {
+      throw new IllegalArgumentException("--draft-max " + draftMax + ": a number ≥ 1 expected");
+    }
+    return switch (draft) {
+      case "off" -> false;
+      case "prompt-lookup" -> true;
+      default ->
+          throw new IllegalArgumentException(
+              "--draft " + draft + ": prompt-lookup or off expected");
+    };
   }
 
   private int[] promptIds(
@@ -124,97 +193,125 @@ final class GenerateCommand implements Callable<Integer> {
     return new int[] {config.eosTokenId()};
   }
 
-  private void generate(
-      Report report,
-      Output output,
-      Session session,
-      Engine engine,
-      Model model,
-      Optional<Tokenizer> tokenizer,
-      int[] ids,
-      int wanted) {
-    report.begin("Running model...");
-    long start = System.nanoTime();
-    Generator.Result result;
-    try (var _ = new Interrupt()) {
-      result =
-          new Generator(!noCache, !ignoreEos)
-              .generate(session, engine.config(), ids, wanted, output::accept);
+  private void generate(Task task) {
+    GptConfig config = task.engine.config();
+    var output =
+        new TextOutput(
+            terminal, json, asIds, task.held, task.tokenizer, new StopStrings(stop.strings()));
+    try (Session session = task.engine.newSession();
+        var _ = new Interrupt()) {
+      Chooser chooser = chooser(task, session);
+      var watch =
+          Optional.ofNullable(topLogProbs)
+              .map(top -> new LogProbabilities(chooser, top, config.nVocab()));
+      Generator generator = generator(task, watch.isPresent() ? watch.get() : chooser);
+      task.report.begin("Running model...");
+      var result =
+          generator.generate(
+              session,
+              config,
+              task.ids,
+              task.n,
+              id -> {
+                task.report.token(id);
+                return output.accept(id);
+              });
       output.end();
-    }
-    report.finished(result, tokenizer, engine.config());
-    output.release();
-    if (json) {
-      printJson(model, engine, tokenizer, ids, result, System.nanoTime() - start);
+      if (output.stopped()) {
+        result = new Generator.Result(result.ids(), Stop.STOP_STRING, result.left());
+      }
+      sayLeftOut(result.left());
+      task.report.finished(result, task.tokenizer.map(_ -> output.text()), config);
+      output.release();
+      task.answer.result(result, output.text());
+      watch.ifPresent(w -> logProbabilities(w.steps(), task));
     }
   }
 
-  private void printJson(
-      Model model,
+  private Chooser chooser(Task task, Session session) {
+    GptConfig config = task.engine.config();
+    if (search.contrastive()) {
+      return search.contrastiveSearch(
+          session, config, task.penalties, sampling.topK().orElseThrow());
+    }
+    Warping warping = sampling.warping();
+    if (warping.greedy() && task.penalties.equals(Penalties.NONE)) {
+      return Chooser.GREEDY;
+    }
+    return new Sampler(config, task.penalties, warping, warping.greedy() ? 0 : seed(task), 0);
+  }
+
+  /** The seed that was given, or one that is drawn, and then said aloud. */
+  private long seed(Task task) {
+    long seed = sampling.seed().orElseGet(SamplingOptions::freshSeed);
+    if (sampling.seed().isEmpty() && !json) {
+      terminal.say("Seed: " + seed);
+    }
+    task.answer.seed(seed);
+    return seed;
+  }
+
+  private Generator generator(Task task, Chooser chooser) {
+    var generator =
+        new Generator(!noCache, stop.atEndOfText(), stop.tokens(), chooser, stop.slides(), 0);
+    if (!drafts()) {
+      return generator;
+    }
+    if (!task.engine.promises().contains(Promise.SAME_BITS_HOWEVER_SPLIT)) {
+      task.report.note(
+          "No drafts: engine "
+              + task.engine.name()
+              + " does not promise that they leave the text as it is.");
+      return generator;
+    }
+    return generator.drafting(draftMax);
+  }
+
+  private void sayLeftOut(int tokens) {
+    if (tokens > 0 && !json) {
+      terminal.say("The context was full: its oldest " + tokens + " tokens were left out.");
+    }
+  }
+
+  private void logProbabilities(List<LogProbabilities.Step> steps, Task task) {
+    task.answer.logProbabilities(steps);
+    if (!json) {
+      steps.forEach(step -> terminal.say(Report.line(step, task.tokenizer)));
+    }
+  }
+
+  private void beams(Task task) {
+    task.report.begin("Running model...");
+    List<Hypothesis> found;
+    try (var _ = new Interrupt()) {
+      found =
+          search
+              .beamSearch(task.penalties, stop.atEndOfText(), stop.tokens())
+              .search(task.engine, task.ids, task.n, () -> !Interrupt.happened());
+    }
+    task.report.done("");
+    List<Hypothesis> best = found.subList(0, Math.min(search.returned(), found.size()));
+    task.answer.hypotheses(best);
+    if (json) {
+      return;
+    }
+    for (Hypothesis h : best) {
+      task.report.note("Score: " + h.score());
+      terminal
+          .out()
+          .println(
+              asIds ? PromptOptions.join(h.ids()) : task.tokenizer.orElseThrow().decode(h.ids()));
+    }
+  }
+
+  /** What one call works on; {@code held}: the text waits until the report has come to it. */
+  private record Task(
+      Report report,
       Engine engine,
       Optional<Tokenizer> tokenizer,
       int[] ids,
-      Generator.Result result,
-      long elapsedNanos) {
-    var object = new LinkedHashMap<String, Object>();
-    object.put("model", model.name());
-    object.put("engine", engine.name());
-    tokenizer.ifPresent(t -> object.put("prompt", t.decode(ids)));
-    object.put("prompt_ids", ids);
-    object.put("new_ids", result.ids());
-    tokenizer.ifPresent(t -> object.put("text", t.decode(result.ids())));
-    object.put("stop", result.stop().name().toLowerCase(Locale.ROOT));
-    object.put("seconds", elapsedNanos / 1e9);
-    try {
-      terminal.out().println(JSON.std.asString(object));
-    } catch (IOException e) {
-      throw new AssertionError("writing to a string", e);
-    }
-  }
-
-  /** The new text, as it comes, or held until the report has come to it, on standard output. */
-  private final class Output {
-    private final Optional<StreamDecoder> decoder;
-    private final Report report;
-    private final boolean held;
-    private final StringBuilder text = new StringBuilder();
-    private boolean first = true;
-
-    Output(Optional<Tokenizer> tokenizer, Report report, boolean held) {
-      this.report = report;
-      this.held = held;
-      decoder = asIds ? Optional.empty() : tokenizer.map(StreamDecoder::new);
-    }
-
-    /** Prints a token; false when nobody wants to read on. */
-    boolean accept(int id) {
-      report.token(id);
-      if (json) {
-        return !Interrupt.happened();
-      }
-      String separator = first ? "" : " ";
-      print(decoder.map(d -> d.push(id)).orElse(separator + id));
-      first = false;
-      return !Interrupt.happened() && !terminal.out().checkError();
-    }
-
-    void end() {
-      if (!json) {
-        print(decoder.map(StreamDecoder::flush).orElse("") + System.lineSeparator());
-      }
-    }
-
-    private void print(String more) {
-      text.append(more);
-      if (!held) {
-        release();
-      }
-    }
-
-    void release() {
-      terminal.out().print(text);
-      terminal.out().flush();
-      text.setLength(0);
-    }
-  }
+      int n,
+      boolean held,
+      Penalties penalties,
+      Answer answer) {}
 }

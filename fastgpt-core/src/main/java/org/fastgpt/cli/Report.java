@@ -7,6 +7,8 @@ import org.fastgpt.Engine;
 import org.fastgpt.Generator;
 import org.fastgpt.GptConfig;
 import org.fastgpt.model.Model;
+import org.fastgpt.sampling.LogProbabilities.Likely;
+import org.fastgpt.sampling.LogProbabilities.Step;
 import org.fastgpt.tokenizer.Tokenizer;
 
 /**
@@ -118,26 +120,41 @@ final class Report {
     }
   }
 
-  void finished(Generator.Result result, Optional<Tokenizer> tokenizer, GptConfig config) {
+  void finished(Generator.Result result, Optional<String> text, GptConfig config) {
     double wall = (System.nanoTime() - startNanos) / 1e9;
     done(String.format(Locale.ROOT, " (%.2fx)", cpu().minus(startCpu).toNanos() / 1e9 / wall));
     switch (result.stop()) {
       case END_OF_TEXT -> note("Stopped: end of text.");
       case CONTEXT_FULL -> note("Stopped: the context is full, n_ctx = " + config.nCtx() + ".");
+      case STOP_TOKEN -> note("Stopped: a stop token.");
+      case STOP_STRING -> note("Stopped: a stop string.");
       case CANCELLED -> note("Stopped: interrupted.");
       case LENGTH -> {}
     }
     gap();
     note("Output tokens:");
     note(columns(result.ids()));
-    tokenizer.ifPresent(
+    text.ifPresent(
         t -> {
           gap();
           note("Decoded output as text:");
           if (!first) { // there the text itself follows
-            note(t.decode(result.ids()));
+            note(t);
           }
         });
+  }
+
+  /** One token's log probability, and after a bar those of the likeliest. */
+  static String line(Step step, Optional<Tokenizer> tokenizer) {
+    var line = new StringBuilder(likely(step.chosen(), tokenizer)).append("  |");
+    step.top().forEach(likely -> line.append(likely(likely, tokenizer)));
+    return line.toString();
+  }
+
+  private static String likely(Likely likely, Optional<Tokenizer> tokenizer) {
+    String text =
+        tokenizer.map(t -> " '" + t.decode(likely.id()).replace("\n", "\\n") + "'").orElse("");
+    return String.format(Locale.ROOT, "%6d%s %.4f", likely.id(), text, likely.logProbability());
   }
 
   /** Six places each, as Fortran's (1000(i6)). */

@@ -1,6 +1,7 @@
 package org.fastgpt.core;
 
 import java.util.Arrays;
+import org.fastgpt.Forkable;
 import org.fastgpt.GptConfig;
 import org.fastgpt.Probe;
 import org.fastgpt.Session;
@@ -15,7 +16,7 @@ import org.fastgpt.model.Model;
  * <p>New tokens are taken in up to {@link #MAX_ROWS} at a time. All buffers are allocated once; a
  * token allocates nothing but, every 32 positions, a page of the cache.
  */
-final class Gpt2 implements Session {
+final class Gpt2 implements Session, Forkable {
 
   /** Rows that share one reading of the weights: whole tiles, of 6 and of 4. */
   private static final int MAX_ROWS = 384;
@@ -127,7 +128,7 @@ final class Gpt2 implements Session {
   /** The blocks, for {@code n_seq = rows} new tokens; their last layer norm is left in norm. */
   private void forward(int[] ids, int from, int rows) {
     reserve(rows);
-    cache.reserve(position + rows);
+    cache.reserve(position, position + rows);
     embed(ids, from, rows); // [n_seq] -> [n_seq, n_embd]
     for (int l = 0; l < config.nLayer(); l++) {
       block(l, weights.h()[l], rows); // [n_seq, n_embd] -> [n_seq, n_embd]
@@ -234,6 +235,15 @@ final class Gpt2 implements Session {
     checkOpen();
     GptConfig.checkRewind(to, position);
     position = to;
+  }
+
+  @Override
+  public Session fork() {
+    checkOpen();
+    var fork = new Gpt2(model, weights, kernels, workers, fastTanh);
+    fork.cache = cache.fork(config, position);
+    fork.position = position;
+    return fork;
   }
 
   @Override

@@ -1,0 +1,91 @@
+package org.fastgpt.cli;
+
+import java.util.Optional;
+import org.fastgpt.StopStrings;
+import org.fastgpt.tokenizer.StreamDecoder;
+import org.fastgpt.tokenizer.Tokenizer;
+
+/**
+ * The new text, as it comes, on standard output: never half a character, nothing of a stop string
+ * or after it.
+ */
+final class TextOutput {
+
+  private final Terminal terminal;
+  private final boolean silent;
+  private final boolean asIds;
+  private final boolean held;
+  private final Optional<StreamDecoder> decoder;
+  private final StopStrings stops;
+  private final StringBuilder text = new StringBuilder();
+  private final StringBuilder waiting = new StringBuilder();
+  private boolean first = true;
+
+  /**
+   * Ids are printed instead of text if {@code asIds}, nothing at all if {@code silent}, nothing
+   * before {@link #release} if {@code held}.
+   */
+  TextOutput(
+      Terminal terminal,
+      boolean silent,
+      boolean asIds,
+      boolean held,
+      Optional<Tokenizer> tokenizer,
+      StopStrings stops) {
+    this.terminal = terminal;
+    this.silent = silent;
+    this.asIds = asIds;
+    this.held = held;
+    this.stops = stops;
+    decoder = tokenizer.map(StreamDecoder::new);
+  }
+
+  /** Prints a token; false when nobody wants to read on. */
+  boolean accept(int id) {
+    decoder.ifPresent(d -> give(stops.push(d.push(id))));
+    if (asIds) {
+      print((first ? "" : " ") + id);
+      first = false;
+    }
+    return !stops.found() && !Interrupt.happened() && !terminal.out().checkError();
+  }
+
+  /** The end of the text. */
+  void end() {
+    decoder.ifPresent(d -> give(stops.push(d.flush()) + stops.flush()));
+    print(System.lineSeparator());
+  }
+
+  /** Whether a stop string ended it. */
+  boolean stopped() {
+    return stops.found();
+  }
+
+  /** All that was given out, without the last line's end. */
+  String text() {
+    return text.toString();
+  }
+
+  /** Prints what was held. */
+  void release() {
+    if (!silent) {
+      terminal.out().print(waiting);
+      terminal.out().flush();
+    }
+    waiting.setLength(0);
+  }
+
+  private void give(String more) {
+    text.append(more);
+    if (!asIds) {
+      print(more);
+    }
+  }
+
+  private void print(String s) {
+    waiting.append(s);
+    if (!held) {
+      release();
+    }
+  }
+}
