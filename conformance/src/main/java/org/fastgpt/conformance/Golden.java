@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.fastgpt.model.Model;
+import org.fastgpt.model.OpenAiWeights;
 
 /** The golden data of the project's folder {@code data}: what others computed, with its source. */
 public final class Golden {
@@ -41,7 +42,7 @@ public final class Golden {
     if (own.isPresent()) {
       return asked(own.get().objects("greedy"), prompt).map(g -> g.ids("new_ids"));
     }
-    return OpenAi.is124M(model)
+    return OpenAiWeights.is124M(model)
         ? asked(OpenAi.greedyCases(), prompt).map(OpenAi::newIds)
         : Optional.empty();
   }
