@@ -3,6 +3,7 @@ package org.fastgpt.cli;
 import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.IOException;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -10,6 +11,8 @@ import org.fastgpt.Engine;
 import org.fastgpt.Generator;
 import org.fastgpt.GptConfig;
 import org.fastgpt.Session;
+import org.fastgpt.cli.Timings.Phase;
+import org.fastgpt.core.CoreProvider;
 import org.fastgpt.model.Model;
 import org.fastgpt.tokenizer.StreamDecoder;
 import org.fastgpt.tokenizer.Tokenizer;
@@ -66,6 +69,13 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(names = "--json", description = "One JSON object on standard output, nothing else.")
   private boolean json;
 
+  @Option(
+      names = "--timings",
+      description = "Where the time went, on standard error; with --json in the object.")
+  private boolean timed;
+
+  private final Timings timings = new Timings(System::nanoTime, Main.STARTED_NANOS);
+
   GenerateCommand(Terminal terminal) {
     this.terminal = terminal;
   }
@@ -77,14 +87,18 @@ final class GenerateCommand implements Callable<Integer> {
     }
     String text = prompt.text(terminal);
     var report = new Report(terminal, quiet || json);
+    timings.end(Phase.ARGUMENTS);
     report.begin("Loading the model...");
     try (Model model = run.model.open(terminal, quiet || json);
         Engine engine = run.open(model);
         Session session = engine.newSession()) {
+      timings.end(Phase.LOAD);
       report.loaded(model, engine, run.askedForKernels());
+      timings.end(Phase.OTHER);
       Optional<Tokenizer> tokenizer =
           asIds ? model.tokenizer() : Optional.of(model.requireTokenizer());
       int[] ids = promptIds(report, text, tokenizer, engine.config());
+      timings.end(Phase.TOKENIZER);
       Generator.checkRoom(engine.config(), ids.length);
       report.input(ids, n, tokenizer);
       generate(report, session, engine, model, tokenizer, ids);
@@ -122,17 +136,24 @@ final class GenerateCommand implements Callable<Integer> {
       int[] ids) {
     var output = new Output(tokenizer);
     report.begin("Running model...");
+    timings.end(Phase.OTHER);
     long start = System.nanoTime();
+    long waited = CoreProvider.warmUpWaitNanos();
     Generator.Result result;
     try (var _ = new Interrupt()) {
       result =
           new Generator(!noCache, !ignoreEos)
               .generate(session, engine.config(), ids, n, output::accept);
+      timings.generated(CoreProvider.warmUpWaitNanos() - waited);
       output.end();
     }
+    long elapsedNanos = System.nanoTime() - start;
     report.finished(result, tokenizer, engine.config());
+    List<Timings.Row> rows = timed ? timings.rows(ProcessAge.nanos(), ids.length) : List.of();
     if (json) {
-      printJson(model, engine, tokenizer, ids, result, System.nanoTime() - start);
+      printJson(model, engine, tokenizer, ids, result, elapsedNanos, rows);
+    } else if (timed) {
+      terminal.say(Timings.table(rows));
     }
   }
 
@@ -142,7 +163,8 @@ final class GenerateCommand implements Callable<Integer> {
       Optional<Tokenizer> tokenizer,
       int[] ids,
       Generator.Result result,
-      long elapsedNanos) {
+      long elapsedNanos,
+      List<Timings.Row> rows) {
     var object = new LinkedHashMap<String, Object>();
     object.put("model", model.name());
     object.put("engine", engine.name());
@@ -152,6 +174,9 @@ final class GenerateCommand implements Callable<Integer> {
     tokenizer.ifPresent(t -> object.put("text", t.decode(result.ids())));
     object.put("stop", result.stop().name().toLowerCase(Locale.ROOT));
     object.put("seconds", elapsedNanos / 1e9);
+    if (timed) {
+      object.put("timings", Timings.object(rows));
+    }
     try {
       terminal.out().println(JSON.std.asString(object));
     } catch (IOException e) {
@@ -170,6 +195,7 @@ final class GenerateCommand implements Callable<Integer> {
 
     /** Prints a token; false when nobody wants to read on. */
     boolean accept(int id) {
+      timings.token();
       if (json) {
         return !Interrupt.happened();
       }

@@ -29,7 +29,7 @@ final class CoreEngine implements Engine, TextCodec, ParameterView {
     }
     weights = Weights.of(model);
     int threads = options.threads();
-    workers = new Workers(threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
+    workers = new Workers(threads == 0 ? Cores.count() : threads);
   }
 
   @Override
