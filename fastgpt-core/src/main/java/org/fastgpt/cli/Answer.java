@@ -44,6 +44,10 @@ final class Answer {
     }
   }
 
+  void timings(Map<String, Object> timings) {
+    object.put("timings", timings);
+  }
+
   void logProbabilities(List<Step> steps) {
     var all = new ArrayList<Map<String, Object>>();
     for (Step step : steps) {

@@ -12,6 +12,8 @@ import org.fastgpt.GptConfig;
 import org.fastgpt.Promise;
 import org.fastgpt.Session;
 import org.fastgpt.StopStrings;
+import org.fastgpt.cli.Timings.Phase;
+import org.fastgpt.core.CoreProvider;
 import org.fastgpt.model.InputDat;
 import org.fastgpt.model.Model;
 import org.fastgpt.sampling.BeamSearch.Hypothesis;
@@ -91,6 +93,13 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(names = "--json", description = "One JSON object on standard output, nothing else.")
   private boolean json;
 
+  @Option(
+      names = "--timings",
+      description = "Where the time went, on standard error; with --json in the object.")
+  private boolean timed;
+
+  private final Timings timings = new Timings(System::nanoTime, Main.STARTED_NANOS);
+
   GenerateCommand(Terminal terminal) {
     this.terminal = terminal;
   }
@@ -102,14 +111,18 @@ final class GenerateCommand implements Callable<Integer> {
     String text = dat.isPresent() ? "" : prompt.text(terminal);
     int n = stop.n(dat.map(InputDat::n).orElse(InputDat.DEFAULT_N));
     var report = new Report(terminal, quiet || json, dat.isPresent());
+    timings.end(Phase.ARGUMENTS);
     report.begin("Loading the model...");
     try (Model model = run.model.open(terminal, quiet || json);
         Engine engine = run.open(model)) {
+      timings.end(Phase.LOAD);
       report.loaded(model, engine, run.askedForKernels());
+      timings.end(Phase.OTHER);
       Optional<Tokenizer> tokenizer =
           asIds ? model.tokenizer() : Optional.of(model.requireTokenizer());
       stop.check(engine.config());
       int[] ids = promptIds(report, dat, text, tokenizer, engine.config());
+      timings.end(Phase.TOKENIZER);
       if (!stop.slides()) {
         Generator.checkRoom(engine.config(), ids.length);
       }
@@ -150,6 +163,7 @@ final class GenerateCommand implements Callable<Integer> {
     SearchOptions.conflict("--num-beams", search.beams(), "--stop", !stop.strings().isEmpty());
     SearchOptions.conflict("--num-beams", search.beams(), "--top-logprobs", topLogProbs != null);
     SearchOptions.conflict("--num-beams", search.beams(), "--on-overflow truncate", stop.slides());
+    SearchOptions.conflict("--num-beams", search.beams(), "--timings", timed);
     SearchOptions.conflict("--ids", asIds, "--stop", !stop.strings().isEmpty());
   }
 
@@ -206,6 +220,8 @@ final class GenerateCommand implements Callable<Integer> {
               .map(top -> new LogProbabilities(chooser, top, config.nVocab()));
       Generator generator = generator(task, watch.isPresent() ? watch.get() : chooser);
       task.report.begin("Running model...");
+      timings.end(Phase.OTHER);
+      long waited = CoreProvider.warmUpWaitNanos();
       var result =
           generator.generate(
               session,
@@ -213,9 +229,11 @@ final class GenerateCommand implements Callable<Integer> {
               task.ids,
               task.n,
               id -> {
+                timings.token();
                 task.report.token(id);
                 return output.accept(id);
               });
+      timings.generated(CoreProvider.warmUpWaitNanos() - waited);
       output.end();
       if (output.stopped()) {
         result = new Generator.Result(result.ids(), Stop.STOP_STRING, result.left());
@@ -225,6 +243,17 @@ final class GenerateCommand implements Callable<Integer> {
       output.release();
       task.answer.result(result, output.text());
       watch.ifPresent(w -> logProbabilities(w.steps(), task));
+      if (timed) {
+        timings(task);
+      }
+    }
+  }
+
+  private void timings(Task task) {
+    List<Timings.Row> rows = timings.rows(ProcessAge.nanos(), task.ids.length);
+    task.answer.timings(Timings.object(rows));
+    if (!json) {
+      terminal.say(Timings.table(rows));
     }
   }
 

@@ -38,6 +38,9 @@ import picocli.CommandLine.Spec;
     })
 public final class Main implements Runnable {
 
+  /** When the JVM came to this class: the clock of {@link System#nanoTime}. */
+  static final long STARTED_NANOS = System.nanoTime();
+
   @Spec private CommandSpec spec;
 
   private Main() {}

@@ -83,7 +83,8 @@ final class ModelOptions {
         names = {"-t", "--threads"},
         paramLabel = "N",
         defaultValue = "0",
-        description = "Number of threads (default: one per core).")
+        description =
+            "Number of threads (core's default: one per physical core of those that it may use).")
     private int threads;
 
     @Option(

@@ -34,7 +34,7 @@ final class CoreEngine implements Engine, TextCodec, ParameterView {
     }
     weights = Weights.of(model);
     int threads = options.threads();
-    workers = new Workers(threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
+    workers = new Workers(threads == 0 ? Cores.count() : threads);
   }
 
   private static boolean fastTanh(String gelu) {

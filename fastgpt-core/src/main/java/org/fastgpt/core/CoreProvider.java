@@ -28,6 +28,14 @@ public final class CoreProvider implements EngineProvider {
     }
   }
 
+  /**
+   * How long the sessions of this process have waited, all together, for the kernels to be
+   * compiled. It is part of the time that their first {@code forward} took.
+   */
+  public static long warmUpWaitNanos() {
+    return Warmup.waitedNanos();
+  }
+
   @Override
   public String name() {
     return "core";

@@ -1,6 +1,7 @@
 package org.fastgpt.core;
 
 import java.lang.foreign.Arena;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.fastgpt.GptConfig;
 
@@ -33,6 +34,8 @@ final class Warmup {
 
   private static volatile Thread thread; // null until started
 
+  private static final AtomicLong WAITED_NANOS = new AtomicLong();
+
   private final Kernels kernels = new VectorKernels();
   private final Scratch scratch = new Scratch();
   private final float[] x = new float[ROWS * WIDTH];
@@ -54,11 +57,18 @@ final class Warmup {
     if (warmup == null || !warmup.isAlive() || config.parameters() < WORTH_IT) {
       return;
     }
+    long start = System.nanoTime();
     try {
       warmup.join();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // goes on, slowly
     }
+    WAITED_NANOS.addAndGet(System.nanoTime() - start);
+  }
+
+  /** How long {@link #await} has taken, all calls together. */
+  static long waitedNanos() {
+    return WAITED_NANOS.get();
   }
 
   private void run() {

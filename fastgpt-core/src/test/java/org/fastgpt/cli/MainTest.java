@@ -1,6 +1,7 @@
 package org.fastgpt.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.ByteArrayInputStream;
@@ -12,8 +13,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
 import org.fastgpt.Fixtures;
 import org.fastgpt.model.Homes;
 import org.junit.jupiter.api.Test;
@@ -28,6 +32,11 @@ class MainTest {
       "Alan Turing theorized that computers would one day become very powerful, but even he could"
           + " not imagine";
   private static final String TINY = Fixtures.TINY_SHAKESPEARE.toString();
+
+  private static final List<String> PHASES =
+      List.of("jvm", "arguments", "load", "tokenizer", "kernels", "prefill", "decode", "other");
+  private static final String[] TIMINGS =
+      Stream.concat(PHASES.stream(), Stream.of("first_token", "total")).toArray(String[]::new);
 
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
   private final ByteArrayOutputStream err = new ByteArrayOutputStream();
@@ -100,6 +109,50 @@ class MainTest {
         .containsEntry("stop", "length");
     assertThat(Fixtures.ids(json, "new_ids")).hasSize(20).startsWith(198, 65, 316);
     assertThat(err()).isEmpty();
+  }
+
+  @Test
+  void timingsAreATableWhosePhasesAddUp() {
+    assertThat(run("-m", TINY, "-q", "--timings", TURING, "-n", "20")).isZero();
+    assertThat(out()).isEqualTo("\nbutsures, and in the bawds of the\nshis\n");
+    var rows = new LinkedHashMap<String, String[]>();
+    err().lines().skip(2).map(line -> line.split(" +", -1)).forEach(row -> rows.put(row[0], row));
+    assertThat(rows).containsOnlyKeys(TIMINGS);
+    double sum = 0;
+    for (String phase : PHASES) {
+      sum += Double.parseDouble(rows.get(phase)[1]);
+    }
+    double half = 0.005; // of the last place, for each number
+    assertThat(Double.parseDouble(rows.get("total")[1]))
+        .isCloseTo(sum, within(half * TIMINGS.length));
+    assertThat(rows.get("prefill")[2]).isEqualTo("35"); // the tokens of the prompt
+    assertThat(rows.get("decode")[2]).isEqualTo("19"); // the first one came out of the prefill
+  }
+
+  @Test
+  void timingsAreInTheJsonObject() throws IOException {
+    assertThat(run("-m", TINY, "--json", "--timings", TURING, "-n", "20")).isZero();
+    Map<?, ?> timings = (Map<?, ?>) JSON.std.mapFrom(out()).get("timings");
+    assertThat(timings.keySet()).isEqualTo(Set.of(TIMINGS));
+    double sum = 0;
+    for (String phase : PHASES) {
+      sum += millis(timings, phase);
+    }
+    assertThat(millis(timings, "total")).isCloseTo(sum, within(1e-6));
+    assertThat(millis(timings, "first_token")).isLessThanOrEqualTo(millis(timings, "total"));
+    assertThat(err()).isEmpty();
+  }
+
+  private static double millis(Map<?, ?> timings, String name) {
+    return (Double) ((Map<?, ?>) timings.get(name)).get("ms");
+  }
+
+  @Test
+  void withoutTimingsNothingIsSaidOfThem() {
+    assertThat(run("-m", TINY, "--json", TURING)).isZero();
+    assertThat(run("-m", TINY, TURING)).isZero();
+    assertThat(out()).doesNotContain("timings");
+    assertThat(err()).doesNotContain("Timings");
   }
 
   @Test
