@@ -79,12 +79,7 @@ public record GptConfig(
     if (ids.length == 0) {
       throw new IllegalArgumentException("no tokens to process: at least one is needed");
     }
-    for (int id : ids) {
-      if (id < 0 || id >= nVocab) {
-        throw new IllegalArgumentException(
-            "token " + id + " is outside the vocabulary [0, " + nVocab + ")");
-      }
-    }
+    checkIds(ids);
     if (ids.length > nCtx - position) {
       throw new IllegalStateException(
           "context full: position "
@@ -93,6 +88,20 @@ public record GptConfig(
               + ids.length
               + " new tokens is more than n_ctx = "
               + nCtx);
+    }
+  }
+
+  /**
+   * Checks that each id is a token of this model.
+   *
+   * @throws IllegalArgumentException one is outside the vocabulary
+   */
+  public void checkIds(int... ids) {
+    for (int id : ids) {
+      if (id < 0 || id >= nVocab) {
+        throw new IllegalArgumentException(
+            "token " + id + " is outside the vocabulary [0, " + nVocab + ")");
+      }
     }
   }
 
