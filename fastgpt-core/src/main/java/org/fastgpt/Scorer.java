@@ -30,7 +30,11 @@ public record Scorer(int window, int stride) {
     }
     if (stride < 1 || stride > window) {
       throw new IllegalArgumentException(
-          "stride " + stride + " is not in [1, " + window + "], the window: tokens would be missed");
+          "stride "
+              + stride
+              + " is not in [1, "
+              + window
+              + "], the window: tokens would be missed");
     }
   }
 

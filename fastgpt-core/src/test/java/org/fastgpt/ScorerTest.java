@@ -114,7 +114,8 @@ class ScorerTest {
     assertThat(scores.mean()).isEqualTo(-1);
     assertThat(scores.perplexity()).isCloseTo(Math.E, within(1e-15));
     assertThat(scores.isGreedy()).isTrue();
-    assertThat(List.of(scores.has(0), scores.has(1), scores.has(2))).containsExactly(false, true, false);
+    assertThat(List.of(scores.has(0), scores.has(1), scores.has(2)))
+        .containsExactly(false, true, false);
     scores.add(2, -3, 2);
     assertThat(scores.isGreedy()).isFalse();
     assertThat(new Scores(1).mean()).isNaN();

@@ -74,7 +74,10 @@ final class PerplexityCommand implements Callable<Integer> {
       int[] ids = asIds ? PromptOptions.ids(text) : model.requireTokenizer().encode(text);
       if (ids.length < 2) {
         throw new IllegalArgumentException(
-            file + ": at least 2 tokens expected, " + ids.length + " found: the first has no score");
+            file
+                + ": at least 2 tokens expected, "
+                + ids.length
+                + " found: the first has no score");
       }
       Scorer scorer = window.scorer(engine.config());
       long start = System.nanoTime();

@@ -41,6 +41,7 @@ import picocli.CommandLine.Option;
     })
 final class ScoreCommand implements Callable<Integer> {
 
+  private static final JSON JSON_WITH_NULLS = JSON.std.with(JSON.Feature.WRITE_NULL_PROPERTIES);
   private static final int LONGEST_MESSAGE = 300;
 
   private final Terminal terminal;
@@ -52,9 +53,9 @@ final class ScoreCommand implements Callable<Integer> {
   @Option(
       names = "--jsonl",
       description = {
-        "The input is lines {\"text\": \"…\"} or {\"context\": \"…\", \"continuation\": \"…\"}; of the"
-            + " latter only the continuation is scored, as lm-evaluation-harness's loglikelihood."
-            + " An empty context is end-of-text."
+        "The input is lines {\"text\": \"…\"} or {\"context\": \"…\", \"continuation\": \"…\"}; of"
+            + " the latter only the continuation is scored, as lm-evaluation-harness's"
+            + " loglikelihood. An empty context is end-of-text."
       })
   private boolean jsonLines;
 
@@ -89,7 +90,7 @@ final class ScoreCommand implements Callable<Integer> {
       }
       var object = new LinkedHashMap<String, Object>();
       scoring.score(new ScoreRequest(Optional.empty(), text), object);
-      terminal.out().println(JSON.std.asString(object));
+      terminal.out().println(JSON_WITH_NULLS.asString(object));
     }
     return ExitCode.OK;
   }
@@ -136,7 +137,7 @@ final class ScoreCommand implements Callable<Integer> {
         terminal.say("fastgpt: line " + number + ": " + oneLine(e.getMessage()));
         return ExitCode.SOFTWARE;
       }
-      terminal.out().println(JSON.std.asString(object));
+      terminal.out().println(JSON_WITH_NULLS.asString(object));
       return ExitCode.OK;
     }
 
@@ -175,9 +176,7 @@ final class ScoreCommand implements Callable<Integer> {
       String after = context.substring(before.length()) + continuation;
       int[] first = encode(before);
       int[] all = encode(before + after);
-      return startsWith(all, first)
-          ? new Tokens(all, first.length)
-          : joined(first, encode(after));
+      return startsWith(all, first) ? new Tokens(all, first.length) : joined(first, encode(after));
     }
 
     private int[] encode(String text) {
@@ -218,13 +217,15 @@ final class ScoreCommand implements Callable<Integer> {
   }
 
   private static boolean startsWith(int[] all, int[] first) {
-    return all.length > first.length
-        && Arrays.equals(all, 0, first.length, first, 0, first.length);
+    return all.length > first.length && Arrays.equals(all, 0, first.length, first, 0, first.length);
   }
 
   /** A message may quote the line: no end of line or control character gets through. */
   private static String oneLine(String message) {
-    String start = message.length() <= LONGEST_MESSAGE ? message : message.substring(0, LONGEST_MESSAGE) + "...";
+    String start =
+        message.length() <= LONGEST_MESSAGE
+            ? message
+            : message.substring(0, LONGEST_MESSAGE) + "...";
     return start.replaceAll("\\p{Cntrl}+", "?");
   }
 }
