@@ -81,7 +81,12 @@ public record Scorer(int window, int stride) {
    */
   public Scores score(
       Session session, GptConfig config, int[] ids, int first, Consumer<Scores> each) {
-    check(config, ids, first);
+    checkWindow(config);
+    if (first < 0 || first > ids.length) {
+      throw new IllegalArgumentException(
+          "first " + first + " is outside the text of " + ids.length + " tokens");
+    }
+    config.checkIds(ids);
     var scores = new Scores(ids.length);
     int done = first;
     for (int from = 0; done < ids.length; from += stride) {
@@ -96,16 +101,16 @@ public record Scorer(int window, int stride) {
     return scores;
   }
 
-  private void check(GptConfig config, int[] ids, int first) {
+  /**
+   * Checks that the context can hold the window.
+   *
+   * @throws IllegalArgumentException it cannot
+   */
+  public void checkWindow(GptConfig config) {
     if (window - 1 > config.nCtx()) {
       throw new IllegalArgumentException(
           "window " + window + " is too large: at most n_ctx + 1 = " + (config.nCtx() + 1));
     }
-    if (first < 0 || first > ids.length) {
-      throw new IllegalArgumentException(
-          "first " + first + " is outside the text of " + ids.length + " tokens");
-    }
-    config.checkIds(ids);
   }
 
   /** Scores {@code ids[start..to)} given those from {@code from} on. */

@@ -29,7 +29,9 @@ import picocli.CommandLine.Option;
       "Prints the log-probability of each token of a text, or of continuations of contexts: a JSON"
           + " object in a line for each.",
       "logprobs are natural; ranks: 1 is the likeliest token. A token with nothing before it has no"
-          + " score: null."
+          + " score: null.",
+      "A text longer than the context is refused, but for --window or --stride, which read it as"
+          + " 'fastgpt perplexity' does."
     },
     footer = {
       "",

@@ -60,9 +60,15 @@ record ScoreRequest(Optional<String> context, String text) {
       }
       return object;
     } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("not valid JSON: " + e.getOriginalMessage(), e);
+      throw new IllegalArgumentException(notJson(e), e);
     } catch (IOException e) {
       throw new UncheckedIOException("reading from a string", e);
     }
+  }
+
+  private static String notJson(JsonProcessingException e) {
+    String where = e.getLocation() == null ? "" : " at column " + e.getLocation().getColumnNr();
+    String what = e.getOriginalMessage().replaceFirst(" \\(start marker at .*", "");
+    return "not valid JSON" + where + ": " + what;
   }
 }

@@ -11,14 +11,14 @@ final class WindowOptions {
   @Option(
       names = "--window",
       paramLabel = "N",
-      description = "Read long texts N tokens at a time (default: n_ctx).")
+      description = "See N tokens of a text at once (default: n_ctx).")
   private Integer window;
 
   @Option(
       names = "--stride",
       paramLabel = "N",
       description =
-          "Move the window on by N tokens, and score these (default: 512, or half of a window"
+          "Move on by N tokens, and score these (default: 512, or half of a window"
               + " smaller than 1024).")
   private Integer stride;
 
@@ -26,8 +26,15 @@ final class WindowOptions {
     return window != null || stride != null;
   }
 
+  /**
+   * What was asked for, or the defaults.
+   *
+   * @throws IllegalArgumentException the model cannot do it
+   */
   Scorer scorer(GptConfig config) {
     int size = Optional.ofNullable(window).orElse(config.nCtx());
-    return new Scorer(size, Optional.ofNullable(stride).orElse(Scorer.defaultStride(size)));
+    var scorer = new Scorer(size, Optional.ofNullable(stride).orElse(Scorer.defaultStride(size)));
+    scorer.checkWindow(config);
+    return scorer;
   }
 }

@@ -145,7 +145,10 @@ class ScoreCommandTest {
             last -> assertThat(last).startsWith("{\"line\":11,"));
     assertThat(err().lines())
         .satisfiesExactly(
-            e -> assertThat(e).startsWith("fastgpt: line 2: not valid JSON: "),
+            e ->
+                assertThat(e)
+                    .startsWith("fastgpt: line 2: not valid JSON at column 18: Unexpected end")
+                    .endsWith("close marker for Object"),
             e -> assertThat(e).isEqualTo("fastgpt: line 3: a JSON object expected, [ found"),
             e -> assertThat(e).startsWith("fastgpt: line 5: ").contains("{text=5} found"),
             e -> assertThat(e).startsWith("fastgpt: line 6: an empty continuation"),
@@ -208,6 +211,7 @@ class ScoreCommandTest {
       quoteCharacter = '"',
       value = {
         "score --window 300 x | window 300 is too large: at most n_ctx + 1 = 257",
+        "score --jsonl --window 300 | window 300 is too large: at most n_ctx + 1 = 257",
         "score --stride 300 x | stride 300 is not in [1, 256]",
         "score --window 1 x | window 1: at least 2 tokens expected",
         "score -m synthetic-small x | the model has no vocabulary",
