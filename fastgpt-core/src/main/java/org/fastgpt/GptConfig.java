@@ -49,10 +49,14 @@ public record GptConfig(
     }
   }
 
-  /** A GPT-2 as OpenAI made it: MLP four times as wide, epsilon 1e-5, tied head, last id ends. */
+  /**
+   * A GPT-2 as OpenAI made it: MLP four times as wide, epsilon 1e-5, tied head. Its vocabulary ends
+   * with the id that ends a text, 50256; a longer one has no tokens after that, but padding.
+   */
   public static GptConfig gpt2(int nVocab, int nCtx, int nEmbd, int nHead, int nLayer) {
+    int eosTokenId = Math.min(nVocab - 1, 50256);
     return new GptConfig(
-        nVocab, nCtx, nEmbd, nHead, nLayer, 4 * nEmbd, 1e-5f, true, false, true, nVocab - 1);
+        nVocab, nCtx, nEmbd, nHead, nLayer, 4 * nEmbd, 1e-5f, true, false, true, eosTokenId);
   }
 
   /** Width of one attention head. */
@@ -76,9 +80,6 @@ public record GptConfig(
    * @throws IllegalStateException more ids than positions are left
    */
   public void checkInput(int[] ids, int position) {
-    if (ids.length == 0) {
-      throw new IllegalArgumentException("no tokens to process: at least one is needed");
-    }
     checkIds(ids);
     if (ids.length > nCtx - position) {
       throw new IllegalStateException(
@@ -92,11 +93,14 @@ public record GptConfig(
   }
 
   /**
-   * Checks that each id is a token of this model.
+   * Checks ids of a text of any length: at least one, each in the vocabulary.
    *
-   * @throws IllegalArgumentException one is outside the vocabulary
+   * @throws IllegalArgumentException no ids, or one outside the vocabulary
    */
-  public void checkIds(int... ids) {
+  public void checkIds(int[] ids) {
+    if (ids.length == 0) {
+      throw new IllegalArgumentException("no tokens to process: at least one is needed");
+    }
     for (int id : ids) {
       if (id < 0 || id >= nVocab) {
         throw new IllegalArgumentException(

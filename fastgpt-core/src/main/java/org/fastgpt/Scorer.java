@@ -86,7 +86,9 @@ public record Scorer(int window, int stride) {
       throw new IllegalArgumentException(
           "first " + first + " is outside the text of " + ids.length + " tokens");
     }
-    config.checkIds(ids);
+    if (ids.length > 0) { // an empty text has no scores, and that is no mistake
+      config.checkIds(ids);
+    }
     var scores = new Scores(ids.length);
     int done = first;
     for (int from = 0; done < ids.length; from += stride) {
