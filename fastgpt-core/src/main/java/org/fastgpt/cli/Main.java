@@ -82,6 +82,8 @@ public final class Main implements Runnable {
             .addSubcommand("generate", new GenerateCommand(terminal))
             .addSubcommand("encode", new EncodeCommand(terminal))
             .addSubcommand("decode", new DecodeCommand(terminal))
+            .addSubcommand("score", new ScoreCommand(terminal))
+            .addSubcommand("perplexity", new PerplexityCommand(terminal))
             .addSubcommand("create-model", new CreateModelCommand(terminal))
             .addSubcommand("models", new ModelsCommand(terminal))
             .addSubcommand("info", new InfoCommand(terminal))
