@@ -17,7 +17,7 @@ import org.fastgpt.core.Weights.Norm;
 final class Gpt2 {
 
   /** Rows whose logits are computed together when those of several are asked for. */
-  private static final int HEAD_ROWS = 8;
+  private static final int HEAD_ROWS = 16;
 
   private final GptConfig config;
   private final Weights weights;
