@@ -80,6 +80,7 @@ public final class Main implements Runnable {
     var commands =
         new CommandLine(new Main())
             .addSubcommand("generate", new GenerateCommand(terminal))
+            .addSubcommand("batch", new BatchCommand(terminal))
             .addSubcommand("encode", new EncodeCommand(terminal))
             .addSubcommand("decode", new DecodeCommand(terminal))
             .addSubcommand("score", new ScoreCommand(terminal))

@@ -21,6 +21,8 @@ public final class ProgressLine implements Progress, AutoCloseable {
   private final Terminal terminal;
   private final boolean quiet;
   private final String task;
+  private final String unit;
+  private final long unitSize;
   private ProgressBar bar;
   private long startNanos;
   private long startBytes = -1;
@@ -33,9 +35,16 @@ public final class ProgressLine implements Progress, AutoCloseable {
 
   /** For a job of another name. */
   ProgressLine(Terminal terminal, boolean quiet, String task) {
+    this(terminal, quiet, task, "MB", MEGABYTE);
+  }
+
+  /** For a job that does not count bytes, but what {@code unit} says, so many at once. */
+  ProgressLine(Terminal terminal, boolean quiet, String task, String unit, long unitSize) {
     this.terminal = terminal;
     this.quiet = quiet;
     this.task = task;
+    this.unit = unit;
+    this.unitSize = unitSize;
   }
 
   @Override
@@ -68,7 +77,7 @@ public final class ProgressLine implements Progress, AutoCloseable {
               .setTaskName(task)
               .setInitialMax(totalBytes)
               .startsFrom(doneBytes, Duration.ZERO)
-              .setUnit(" MB", MEGABYTE)
+              .setUnit(" " + unit, unitSize)
               .setStyle(ProgressBarStyle.ASCII)
               .showSpeed()
               .setConsumer(new ConsoleProgressBarConsumer(terminal.err(), WIDTH))
@@ -89,19 +98,21 @@ public final class ProgressLine implements Progress, AutoCloseable {
       terminal.say(
           String.format(
               Locale.ROOT,
-              "%s: %d%% of %.1f MB%s",
+              unitSize == 1 ? "%s: %d%% of %.0f %s%s" : "%s: %d%% of %.1f %s%s",
               task,
               tenths * 100 / LINES,
-              (double) totalBytes / MEGABYTE,
+              (double) totalBytes / unitSize,
+              unit,
               bytesPerSecond > 0 ? speed(bytesPerSecond, totalBytes - doneBytes) : ""));
     }
   }
 
-  private static String speed(double bytesPerSecond, long leftBytes) {
+  private String speed(double bytesPerSecond, long leftBytes) {
     return String.format(
         Locale.ROOT,
-        ", %.1f MB/s, %.0f s left",
-        bytesPerSecond / MEGABYTE,
+        ", %.1f %s/s, %.0f s left",
+        bytesPerSecond / unitSize,
+        unit,
         leftBytes / bytesPerSecond);
   }
 

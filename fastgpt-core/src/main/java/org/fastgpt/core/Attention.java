@@ -7,20 +7,14 @@ import org.fastgpt.Probe;
 /** softmax(q kᵀ / sqrt(headSize)) v of all heads, over positions up to each row's own. */
 final class Attention implements Workers.Section {
 
-  /** Rows that share one reading of keys and values. */
-  private static final int TILE = 4;
-
   private final GptConfig config;
   private final Kernels kernels;
   private final Workers workers;
   private final Scratch[] scratch; // of the workers
-  private KvCache cache;
+  private Rows rows;
   private float[] qkv; // [n_seq, 3*n_embd]
   private float[] y; // heads side by side [n_seq, n_embd]
   private int layer;
-  private int position;
-  private int rows;
-  private int tiles;
   private float[] seen; // [n_head, n_seq, position + n_seq] where a probe looks, else null
 
   Attention(GptConfig config, Kernels kernels, Workers workers, Scratch[] scratch) {
@@ -33,37 +27,37 @@ final class Attention implements Workers.Section {
   /**
    * Stores the new keys and values, then {@code qkv [rows, 3*n_embd] -> y [rows, n_embd]}.
    *
-   * @param position of the first row
-   * @param probe gets the weights of attention; may be null
+   * @param probe gets the weights of attention, of rows of one sequence; may be null
    */
-  void run(KvCache cache, int layer, int position, float[] qkv, float[] y, int rows, Probe probe) {
-    this.cache = cache;
+  void run(Rows rows, int layer, float[] qkv, float[] y, Probe probe) {
+    this.rows = rows;
     this.qkv = qkv;
     this.y = y;
     this.layer = layer;
-    this.position = position;
-    this.rows = rows;
-    for (int t = 0; t < rows; t++) {
-      cache.store(layer, position + t, qkv, t * 3 * config.nEmbd());
+    for (int t = 0; t < rows.count(); t++) {
+      rows.cache(t).store(layer, rows.position(t), qkv, t * 3 * config.nEmbd());
     }
-    seen = probe == null ? null : new float[config.nHead() * rows * (position + rows)];
-    tiles = (rows + TILE - 1) / TILE;
-    workers.run(this, config.nHead() * tiles);
+    int end = rows.position(0) + rows.count(); // of the one sequence that a probe sees
+    seen = probe == null ? null : new float[config.nHead() * rows.count() * end];
+    workers.run(this, config.nHead() * rows.tileCount());
     if (probe != null) {
-      int[] shape = {config.nHead(), rows, position + rows};
-      probe.see("h." + layer + ".attn.softmax", position, shape, seen);
+      int[] shape = {config.nHead(), rows.count(), end};
+      probe.see("h." + layer + ".attn.softmax", rows.position(0), shape, seen);
     }
   }
 
   /** One head of a tile of rows. */
   @Override
   public void run(int chunk, int worker) {
-    int h = chunk / tiles;
-    int t = chunk % tiles * TILE;
-    int n = Math.min(TILE, rows - t);
-    int last = position + t + n; // positions that the tile's last row sees
+    int h = chunk / rows.tileCount();
+    int tile = chunk % rows.tileCount();
+    int t = rows.tile(tile);
+    int n = rows.tile(tile + 1) - t;
+    KvCache cache = rows.cache(t);
+    int position = rows.position(t);
+    int last = position + n; // positions that the tile's last row sees
     int stride = (last + KvCache.PAGE - 1) / KvCache.PAGE * KvCache.PAGE;
-    float[] p = scratch[worker].floats(TILE * wholeContext());
+    float[] p = scratch[worker].floats(Rows.TILE * atLeast(last));
     int q = t * 3 * config.nEmbd() + h * config.headSize();
     for (int s = 0; s < last; s += KvCache.PAGE) {
       float[] page = cache.page(s / KvCache.PAGE);
@@ -72,18 +66,19 @@ final class Attention implements Workers.Section {
           qkv, q, 3 * config.nEmbd(), n, page, keys, config.headSize(), scale(), p, s, stride);
     }
     for (int i = 0; i < n; i++) {
-      kernels.softmax(p, i * stride, position + t + i + 1, scratch[worker]);
+      kernels.softmax(p, i * stride, position + i + 1, scratch[worker]);
     }
     mix(h, t, n, p, stride);
     for (int i = 0; i < n && seen != null; i++) {
-      int to = (h * rows + t + i) * (position + rows);
-      System.arraycopy(p, i * stride, seen, to, position + t + i + 1);
+      int width = rows.position(0) + rows.count();
+      int to = (h * rows.count() + t + i) * width;
+      System.arraycopy(p, i * stride, seen, to, position + i + 1);
     }
   }
 
   /** The weighted values: what all rows of the tile see together, then what only later ones see. */
   private void mix(int h, int t, int n, float[] p, int stride) {
-    int together = position + t + 1;
+    int together = rows.position(t) + 1;
     for (int i = 0; i < n; i++) {
       int to = output(h, t + i);
       Arrays.fill(y, to, to + config.headSize(), 0);
@@ -96,6 +91,7 @@ final class Attention implements Workers.Section {
 
   /** Adds the values of positions [from, to) to {@code n} rows from {@code t} on. */
   private void mix(int h, int t, int n, float[] p, int pAt, int stride, int from, int to) {
+    KvCache cache = rows.cache(t);
     int size = config.headSize();
     int nEmbd = config.nEmbd();
     for (int s = from; s < to; ) {
@@ -113,8 +109,8 @@ final class Attention implements Workers.Section {
   }
 
   /** Room for the weights of a row: twice as long each time, so that it seldom grows. */
-  private int wholeContext() {
-    return Math.max(4 * KvCache.PAGE, Integer.highestOneBit(position + rows) * 2);
+  private static int atLeast(int positions) {
+    return Math.max(4 * KvCache.PAGE, Integer.highestOneBit(positions) * 2);
   }
 
   /** What scores are multiplied by. */

@@ -1,6 +1,8 @@
 package org.fastgpt.core;
 
 import java.util.Set;
+import org.fastgpt.Batch;
+import org.fastgpt.Batching;
 import org.fastgpt.Engine;
 import org.fastgpt.EngineOptions;
 import org.fastgpt.GptConfig;
@@ -11,7 +13,7 @@ import org.fastgpt.TextCodec;
 import org.fastgpt.model.Model;
 
 /** The hand-written engine: weights used in place, kernels chosen once, a few threads. */
-final class CoreEngine implements Engine, TextCodec, ParameterView {
+final class CoreEngine implements Engine, Batching, TextCodec, ParameterView {
 
   private static final String TANH = "tanh";
   private static final String FAST_TANH = "fast_tanh";
@@ -64,7 +66,16 @@ final class CoreEngine implements Engine, TextCodec, ParameterView {
 
   @Override
   public Session newSession() {
-    return new Gpt2(model, weights, kernels, workers, fastTanh);
+    return new Gpt2Session(model, newPass());
+  }
+
+  @Override
+  public Batch newBatch(int rows) {
+    return new Gpt2Batch(model, newPass(), rows);
+  }
+
+  private Gpt2 newPass() {
+    return new Gpt2(config, weights, kernels, workers, fastTanh);
   }
 
   @Override

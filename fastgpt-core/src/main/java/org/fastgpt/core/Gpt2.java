@@ -1,30 +1,24 @@
 package org.fastgpt.core;
 
 import java.util.Arrays;
-import org.fastgpt.Forkable;
 import org.fastgpt.GptConfig;
 import org.fastgpt.Probe;
-import org.fastgpt.Session;
 import org.fastgpt.core.Weights.Block;
 import org.fastgpt.core.Weights.Norm;
-import org.fastgpt.model.Model;
 
 /**
- * GPT-2's forward pass over one sequence: one body for prefill and decode. As openai/gpt-2
- * src/model.py, picoGPT and fastGPT, whose names it keeps.
+ * GPT-2's forward pass: one body for prefill and decode, of one sequence or of a batch, as {@link
+ * Rows} says. As openai/gpt-2 src/model.py, picoGPT and fastGPT, whose names it keeps. In the
+ * shapes, n_seq is the number of rows.
  *
- * <p>New tokens are taken in up to {@link #MAX_ROWS} at a time. All buffers are allocated once; a
- * token allocates nothing but, every 32 positions, a page of the cache.
+ * <p>All buffers are allocated once; a token allocates nothing but, every 32 positions, a page of
+ * the cache.
  */
-final class Gpt2 implements Session, Forkable {
+final class Gpt2 {
 
-  /** Rows that share one reading of the weights: whole tiles, of 6 and of 4. */
-  private static final int MAX_ROWS = 384;
+  /** Rows whose logits are computed together when those of several are asked for. */
+  private static final int HEAD_ROWS = 16;
 
-  /** Rows whose logits are computed together when all are asked for. */
-  private static final int HEAD_ROWS = 8;
-
-  private final Model model;
   private final GptConfig config;
   private final Weights weights;
   private final Kernels kernels;
@@ -44,14 +38,12 @@ final class Gpt2 implements Session, Forkable {
   private float[] qkv; // [n_seq, 3*n_embd]
   private float[] heads; // attention's output, heads side by side [n_seq, n_embd]
   private float[] hidden; // of the MLP [n_seq, n_inner]
-  private KvCache cache;
-  private int position;
+  private int first; // position of the first row, for the probe
   private Probe probe;
 
   /** {@code fastTanh}: GELU by fastGPT's polynomial instead of tanh. */
-  Gpt2(Model model, Weights weights, Kernels kernels, Workers workers, boolean fastTanh) {
-    this.model = model;
-    config = model.config();
+  Gpt2(GptConfig config, Weights weights, Kernels kernels, Workers workers, boolean fastTanh) {
+    this.config = config;
     this.weights = weights;
     this.kernels = kernels;
     this.workers = workers;
@@ -62,8 +54,17 @@ final class Gpt2 implements Session, Forkable {
     linear = new LinearLayer(kernels, workers, scratch);
     attention = new Attention(config, kernels, workers, scratch);
     logits = new float[config.nVocab()];
-    cache = new KvCache(config);
     reserve(1);
+  }
+
+  /** The same model, with buffers of its own. */
+  Gpt2 another() {
+    return new Gpt2(config, weights, kernels, workers, fastTanh);
+  }
+
+  /** Shows all activations to {@code observer}, of passes over one sequence; null ends it. */
+  void observe(Probe observer) {
+    probe = observer;
   }
 
   /** Makes room for {@code rows} new tokens at a time. */
@@ -77,102 +78,84 @@ final class Gpt2 implements Session, Forkable {
     }
   }
 
-  @Override
-  public int position() {
-    return position;
+  /** The blocks; their last layer norm is left in norm, for the logits. */
+  void forward(Rows rows) {
+    int n = rows.count();
+    reserve(n);
+    for (int t = 0; t < n; t++) {
+      rows.cache(t).reserve(rows.position(t), rows.position(t) + 1);
+    }
+    first = rows.position(0);
+    embed(rows); // [n_seq] -> [n_seq, n_embd]
+    for (int l = 0; l < config.nLayer(); l++) {
+      block(l, weights.h()[l], rows); // [n_seq, n_embd] -> [n_seq, n_embd]
+    }
+    layerNorm(weights.lnF(), n); // [n_seq, n_embd] -> [n_seq, n_embd]
+    see("ln_f", first, norm, n, nEmbd);
   }
 
-  @Override
-  public float[] forward(int... ids) {
-    check(ids);
-    try (var _ = model.inUse()) {
-      int rows = 0;
-      for (int from = 0; from < ids.length; from += rows) {
-        rows = Math.min(ids.length - from, MAX_ROWS);
-        forward(ids, from, rows);
-      }
-      head(rows - 1, 1, position - 1, logits);
-    }
+  /** The logits [n_vocab] of the one row of which they are wanted, after {@link #forward}. */
+  float[] logits(Rows rows) {
+    head(rows, 0, 1, logits);
     return logits;
   }
 
-  @Override
-  public void forward(int[] ids, LogitsSink each) {
-    check(ids);
-    try (var _ = model.inUse()) {
-      forwardAll(ids, each);
-    }
-  }
-
-  private void forwardAll(int[] ids, LogitsSink each) {
+  /** Hands over the logits of all rows of which they are wanted, after {@link #forward}. */
+  void logits(Rows rows, LogitsSink each) {
     int nVocab = config.nVocab();
     if (logitsOfRows == null) {
       logitsOfRows = new float[HEAD_ROWS * nVocab];
     }
-    int rows;
-    for (int from = 0; from < ids.length; from += rows) {
-      rows = Math.min(ids.length - from, MAX_ROWS);
-      int first = position;
-      forward(ids, from, rows);
-      for (int t = 0; t < rows; t += HEAD_ROWS) {
-        int n = Math.min(HEAD_ROWS, rows - t);
-        head(t, n, first + t, logitsOfRows);
-        for (int i = 0; i < n; i++) {
-          System.arraycopy(logitsOfRows, i * nVocab, logits, 0, nVocab);
-          each.accept(first + t + i, logits);
-        }
+    for (int from = 0; from < rows.wantedCount(); from += HEAD_ROWS) {
+      int n = Math.min(HEAD_ROWS, rows.wantedCount() - from);
+      head(rows, from, n, logitsOfRows);
+      for (int i = 0; i < n; i++) {
+        System.arraycopy(logitsOfRows, i * nVocab, logits, 0, nVocab);
+        each.accept(rows.wanted(from + i), logits);
       }
     }
   }
 
-  /** The blocks, for {@code n_seq = rows} new tokens; their last layer norm is left in norm. */
-  private void forward(int[] ids, int from, int rows) {
-    reserve(rows);
-    cache.reserve(position, position + rows);
-    embed(ids, from, rows); // [n_seq] -> [n_seq, n_embd]
-    for (int l = 0; l < config.nLayer(); l++) {
-      block(l, weights.h()[l], rows); // [n_seq, n_embd] -> [n_seq, n_embd]
-    }
-    layerNorm(weights.lnF(), rows); // [n_seq, n_embd] -> [n_seq, n_embd]
-    see("ln_f", position, norm, rows, nEmbd);
-    position += rows;
+  /** Takes the logits of a row of {@link Rows}. */
+  interface LogitsSink {
+    void accept(int row, float[] logits);
   }
 
   /** x = wte[id] + wpe[position]. */
-  private void embed(int[] ids, int from, int rows) {
-    for (int t = 0; t < rows; t++) {
-      long token = (long) ids[from + t] * nEmbd;
-      long place = (long) (position + t) * nEmbd;
+  private void embed(Rows rows) {
+    for (int t = 0; t < rows.count(); t++) {
+      long token = (long) rows.id(t) * nEmbd;
+      long place = (long) rows.position(t) * nEmbd;
       for (int i = 0; i < nEmbd; i++) {
         x[t * nEmbd + i] = weights.wte().get(token + i) + weights.wpe().get(place + i);
       }
     }
-    see("embd", position, x, rows, nEmbd);
+    see("embd", first, x, rows.count(), nEmbd);
   }
 
   /** x += c_proj(attention(c_attn(ln_1(x)))); x += c_proj(gelu(c_fc(ln_2(x)))). */
-  private void block(int l, Block b, int rows) {
-    layerNorm(b.ln1(), rows); // [n_seq, n_embd] -> [n_seq, n_embd]
-    see(l, ".ln_1", norm, rows, nEmbd);
-    linear.run(norm, b.cAttn(), qkv, rows); // [n_seq, n_embd] -> [n_seq, 3*n_embd]
-    see(l, ".attn.c_attn", qkv, rows, 3 * nEmbd);
-    attention.run(
-        cache, l, position, qkv, heads, rows, probe); // [n_seq, 3*n_embd] -> [n_seq, n_embd]
-    see(l, ".attn.out", heads, rows, nEmbd);
-    linear.run(heads, b.cProj(), norm, rows); // [n_seq, n_embd] -> [n_seq, n_embd]
-    see(l, ".attn.c_proj", norm, rows, nEmbd);
-    kernels.add(x, 0, norm, 0, rows * nEmbd);
+  private void block(int l, Block b, Rows rows) {
+    int n = rows.count();
+    layerNorm(b.ln1(), n); // [n_seq, n_embd] -> [n_seq, n_embd]
+    see(l, ".ln_1", norm, n, nEmbd);
+    linear.run(norm, b.cAttn(), qkv, n); // [n_seq, n_embd] -> [n_seq, 3*n_embd]
+    see(l, ".attn.c_attn", qkv, n, 3 * nEmbd);
+    attention.run(rows, l, qkv, heads, probe); // [n_seq, 3*n_embd] -> [n_seq, n_embd]
+    see(l, ".attn.out", heads, n, nEmbd);
+    linear.run(heads, b.cProj(), norm, n); // [n_seq, n_embd] -> [n_seq, n_embd]
+    see(l, ".attn.c_proj", norm, n, nEmbd);
+    kernels.add(x, 0, norm, 0, n * nEmbd);
 
-    layerNorm(b.ln2(), rows); // [n_seq, n_embd] -> [n_seq, n_embd]
-    see(l, ".ln_2", norm, rows, nEmbd);
-    linear.run(norm, b.cFc(), hidden, rows); // [n_seq, n_embd] -> [n_seq, n_inner]
-    see(l, ".mlp.c_fc", hidden, rows, config.nInner());
-    workers.run(gelus, rows);
-    see(l, ".mlp.gelu", hidden, rows, config.nInner());
-    linear.run(hidden, b.mlpProj(), norm, rows); // [n_seq, n_inner] -> [n_seq, n_embd]
-    see(l, ".mlp.c_proj", norm, rows, nEmbd);
-    kernels.add(x, 0, norm, 0, rows * nEmbd);
-    see(l, "", x, rows, nEmbd);
+    layerNorm(b.ln2(), n); // [n_seq, n_embd] -> [n_seq, n_embd]
+    see(l, ".ln_2", norm, n, nEmbd);
+    linear.run(norm, b.cFc(), hidden, n); // [n_seq, n_embd] -> [n_seq, n_inner]
+    see(l, ".mlp.c_fc", hidden, n, config.nInner());
+    workers.run(gelus, n);
+    see(l, ".mlp.gelu", hidden, n, config.nInner());
+    linear.run(hidden, b.mlpProj(), norm, n); // [n_seq, n_inner] -> [n_seq, n_embd]
+    see(l, ".mlp.c_proj", norm, n, nEmbd);
+    kernels.add(x, 0, norm, 0, n * nEmbd);
+    see(l, "", x, n, nEmbd);
   }
 
   private void layerNorm(Norm n, int rows) {
@@ -180,15 +163,17 @@ final class Gpt2 implements Session, Forkable {
     workers.run(norms, rows);
   }
 
-  /** Logits of {@code n} rows from {@code row} on, which has position {@code first}. */
-  private void head(int row, int n, int first, float[] y) { // [n, n_embd] -> [n, n_vocab]
-    System.arraycopy(norm, row * nEmbd, heads, 0, n * nEmbd);
+  /** Logits of {@code n} of the rows of which they are wanted, from that of index {@code from} on. */
+  private void head(Rows rows, int from, int n, float[] y) { // [n, n_embd] -> [n, n_vocab]
+    for (int i = 0; i < n; i++) {
+      System.arraycopy(norm, rows.wanted(from + i) * nEmbd, heads, i * nEmbd, nEmbd);
+    }
     head.y = y;
     head.rows = n;
     // Two chunks a thread, so that a slow thread leaves work to the others.
     head.columns = LinearLayer.wholeLanes(config.nVocab(), 2 * workers.count());
     workers.run(head, (config.nVocab() + head.columns - 1) / head.columns);
-    see("logits", first, y, n, config.nVocab());
+    see("logits", rows.position(rows.wanted(from)), y, n, config.nVocab());
   }
 
   /** Layer norm of one row. */
@@ -230,55 +215,15 @@ final class Gpt2 implements Session, Forkable {
     }
   }
 
-  @Override
-  public void rewind(int to) {
-    checkOpen();
-    GptConfig.checkRewind(to, position);
-    position = to;
-  }
-
-  @Override
-  public Session fork() {
-    checkOpen();
-    var fork = new Gpt2(model, weights, kernels, workers, fastTanh);
-    fork.cache = cache.fork(config, position);
-    fork.position = position;
-    return fork;
-  }
-
-  @Override
-  public boolean observe(Probe observer) {
-    checkOpen();
-    probe = observer;
-    return true;
-  }
-
   private void see(int layer, String part, float[] values, int rows, int width) {
     if (probe != null) {
-      see("h." + layer + part, position, values, rows, width);
+      see("h." + layer + part, first, values, rows, width);
     }
   }
 
-  private void see(String name, int first, float[] values, int rows, int width) {
+  private void see(String name, int position, float[] values, int rows, int width) {
     if (probe != null) {
-      probe.see(name, first, new int[] {rows, width}, values);
+      probe.see(name, position, new int[] {rows, width}, values);
     }
-  }
-
-  private void check(int[] ids) {
-    checkOpen();
-    config.checkInput(ids, position);
-    Warmup.await(config);
-  }
-
-  private void checkOpen() {
-    if (cache == null) {
-      throw new IllegalStateException("session is closed");
-    }
-  }
-
-  @Override
-  public void close() {
-    cache = null;
   }
 }

@@ -16,7 +16,7 @@ import org.fastgpt.GptConfig;
 final class Warmup {
   private static final int WIDTH = 128;
   private static final int INPUTS = 16;
-  private static final int ROWS = 9; // tiles of 6, 2 and 1
+  private static final int ROWS = 13; // tiles of 6, 4, 2 and 1
 
   /** A round takes some 10 µs when all is compiled, and milliseconds before. */
   private static final long FAST_NANOS = 100_000;
