@@ -70,7 +70,8 @@ class BatchContractTest {
       assertRefused("as many expected", () -> step(batch, new int[0], new int[0][]));
       assertRefused("as many expected", () -> step(batch, new int[] {a}, new int[0][]));
       assertRefused(
-          "row " + a + " is named twice", () -> step(batch, new int[] {a, a}, new int[][] {{1}, {1}}));
+          "row " + a + " is named twice",
+          () -> step(batch, new int[] {a, a}, new int[][] {{1}, {1}}));
       assertRefused("no row 2", () -> step(batch, new int[] {a, 2}, new int[][] {{1}, {1}}));
       assertRefused("no row -1", () -> step(batch, new int[] {a, -1}, new int[][] {{1}, {1}}));
       assertRefused(

@@ -135,8 +135,7 @@ final class BatchOutput implements AutoCloseable {
   void finish() throws IOException {
     if (file != null) {
       out.close();
-      Files.move(
-          part(), file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      Files.move(part(), file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
       Files.delete(job());
     }
   }

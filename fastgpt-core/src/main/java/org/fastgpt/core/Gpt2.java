@@ -163,7 +163,9 @@ final class Gpt2 {
     workers.run(norms, rows);
   }
 
-  /** Logits of {@code n} of the rows of which they are wanted, from that of index {@code from} on. */
+  /**
+   * Logits of {@code n} of the rows of which they are wanted, from that of index {@code from} on.
+   */
   private void head(Rows rows, int from, int n, float[] y) { // [n, n_embd] -> [n, n_vocab]
     for (int i = 0; i < n; i++) {
       System.arraycopy(norm, rows.wanted(from + i) * nEmbd, heads, i * nEmbd, nEmbd);

@@ -6,11 +6,15 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * The logits of {@link VectorKernels}: dot products along the rows of W, which are read in order.
+ * For several rows of x, a few rows of W are touched first: see {@link VectorLinear}.
  */
 final class VectorHead {
   private static final VectorSpecies<Float> S = VectorKernels.S;
   private static final int W = S.length();
   private static final int LANES = Kernels.LANES;
+
+  /** Rows of W that are touched at once: some 100 KB of the second-level cache. */
+  private static final int TOUCHED = 32;
 
   private VectorHead() {}
 
@@ -28,6 +32,9 @@ final class VectorHead {
     int o = from;
     for (; o + 2 <= to && rows > 1; o += 2) {
       long at = rows(w, o, 2, in, scratch);
+      if ((o - from) % TOUCHED == 0 && w.isFloat32()) {
+        scratch.touched = VectorLinear.touch(at, Math.min(TOUCHED, to - o), 4L * in, 4L * in);
+      }
       int t = 0;
       for (; t + 2 <= rows; t += 2) {
         dots(x, t * in, at, in, y, t * out + o, out, scratch.floats(4 * LANES));

@@ -81,22 +81,26 @@ final class VectorKernels implements Kernels {
     VectorHead.logits(x, rows, in, w, y, out, from, to, scratch);
   }
 
-  /** {@link ScalarKernels#fold} of those from {@code at} on, by vectors while halves fill one. */
+  /** {@link ScalarKernels#fold} of those from {@code at} on, by vectors down to 4 floats. */
   static float fold(float[] lanes, int at) {
-    int half = LANES / 2;
-    for (; half >= W; half /= 2) {
+    for (int half = LANES / 2; half >= W; half /= 2) {
       for (int c = at; c < at + half; c += W) {
-        FloatVector.fromArray(S, lanes, c)
-            .add(FloatVector.fromArray(S, lanes, c + half))
-            .intoArray(lanes, c);
+        foldTwo(S, lanes, c, half);
       }
     }
-    for (; half > 0; half /= 2) {
-      for (int c = at; c < at + half; c++) {
-        lanes[c] += lanes[c + half];
-      }
+    if (W > 8) {
+      foldTwo(FloatVector.SPECIES_256, lanes, at, 8);
     }
-    return lanes[at];
+    if (W > 4) {
+      foldTwo(FloatVector.SPECIES_128, lanes, at, 4);
+    }
+    return (lanes[at] + lanes[at + 2]) + (lanes[at + 1] + lanes[at + 3]);
+  }
+
+  private static void foldTwo(VectorSpecies<Float> species, float[] lanes, int c, int half) {
+    FloatVector.fromArray(species, lanes, c)
+        .add(FloatVector.fromArray(species, lanes, c + half))
+        .intoArray(lanes, c);
   }
 
   @Override

@@ -22,8 +22,8 @@ import org.fastgpt.model.StoredTensor.DType;
  * <p>What counts is the order in which W is read. A processor reaches the bandwidth of its memory
  * only where addresses rise without a gap: then the next lines are fetched before they are asked
  * for. So one row of x takes W row by row, with its sums in the first-level cache; several rows
- * take tiles of 6 (then 4, 2, 1) rows by 2 vectors, whose sums stay in registers, on a block of W that was touched
- * in order just before, and so lies in the second-level cache.
+ * take tiles of 6 (then 4, 2, 1) rows by 2 vectors, whose sums stay in registers, on a block of W
+ * that was touched in order just before, and so lies in the second-level cache.
  */
 final class VectorLinear {
   private static final VectorSpecies<Float> S = VectorKernels.S;
@@ -88,7 +88,7 @@ final class VectorLinear {
   }
 
   /** Reads one word of each cache line, in order. Returns anything. */
-  private static int touch(long at, int rows, long stride, long width) {
+  static int touch(long at, int rows, long stride, long width) {
     int any = 0;
     for (int i = 0; i < rows; i++) {
       for (long j = 0; j < width; j += CACHE_LINE) {

@@ -204,7 +204,11 @@ class BatchCommandTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"--batch-size=0, --batch-size 0", "-n=-2, -n -2", "-f=nowhere, nowhere: no such file"})
+  @CsvSource({
+    "--batch-size=0, --batch-size 0",
+    "-n=-2, -n -2",
+    "-f=nowhere, nowhere: no such file"
+  })
   void refusesWhatMakesNoSense(String option, String message) {
     assertThat(run(List.of("batch", "-m", TINY, option))).isEqualTo(2);
     assertThat(said()).startsWith("fastgpt: " + message).hasLineCount(1);
