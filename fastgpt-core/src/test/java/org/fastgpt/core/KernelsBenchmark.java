@@ -289,6 +289,7 @@ public class KernelsBenchmark {
     public String sequence;
 
     private final KvCache cache = new KvCache(GPT2);
+    private final Rows tokens = new Rows();
     private Attention attention;
     private int rows;
     private int position;
@@ -305,6 +306,9 @@ public class KernelsBenchmark {
       qkv = values(rows * 3 * GPT2.nEmbd());
       y = new float[rows * GPT2.nEmbd()];
       cache.reserve(0, position + rows);
+      for (int t = 0; t < rows; t++) {
+        tokens.add(0, cache, position + t, false);
+      }
       for (int s = 0; s < position; s++) {
         for (int l = 0; l < GPT2.nLayer(); l++) {
           cache.store(l, s, qkv, 0);
@@ -327,8 +331,7 @@ public class KernelsBenchmark {
   @Benchmark
   public float[] attention(Heads heads, Rates rates) {
     heads.layer = (heads.layer + 1) % GPT2.nLayer();
-    heads.attention.run(
-        heads.cache, heads.layer, heads.position, heads.qkv, heads.y, heads.rows, null);
+    heads.attention.run(heads.tokens, heads.layer, heads.qkv, heads.y, null);
     rates.add(Float.BYTES * heads.seen(), heads.operations());
     return heads.y;
   }
