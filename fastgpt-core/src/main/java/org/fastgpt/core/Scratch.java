@@ -10,6 +10,9 @@ final class Scratch {
   /** The accumulators of a lanes sum. */
   final float[] lanes = new float[Kernels.LANES];
 
+  /** The same, those of even elements apart from those of odd ones. */
+  final float[] apart = new float[Kernels.LANES];
+
   /** Takes what was read only to bring it into the cache, lest the compiler leaves it out. */
   int touched;
 

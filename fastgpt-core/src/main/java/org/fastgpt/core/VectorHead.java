@@ -29,6 +29,10 @@ final class VectorHead {
       int from,
       int to,
       Scratch scratch) {
+    if (rows == 1 && !w.isFloat32()) {
+      VectorHalves.logits(x, in, w, y, from, to, scratch);
+      return;
+    }
     int o = from;
     for (; o + 2 <= to && rows > 1; o += 2) {
       long at = rows(w, o, 2, in, scratch);

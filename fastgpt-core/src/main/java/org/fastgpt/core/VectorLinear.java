@@ -259,17 +259,15 @@ final class VectorLinear {
       int from,
       int to,
       Scratch scratch) {
+    if (!w.isFloat32()) {
+      VectorHalves.row(x, xAt, k, kEnd, w, y, yAt, out, from, to, scratch);
+      return;
+    }
     int n = to - from;
-    float[] sums = scratch.floats(2 * n);
+    float[] sums = scratch.floats(n);
     Arrays.fill(sums, 0, n, 0);
     for (int i = k; i < kEnd; i++) {
-      long row = (long) i * out + from;
-      if (w.isFloat32()) {
-        addRow(x[xAt + i], w.data().address() + 4 * row, sums, n);
-      } else {
-        widen(w, row, n, sums, n);
-        addRow(x[xAt + i], sums, n, sums, n);
-      }
+      addRow(x[xAt + i], w.data().address() + 4 * ((long) i * out + from), sums, n);
     }
     int o = 0;
     for (; o + W <= n; o += W) {
@@ -292,19 +290,6 @@ final class VectorLinear {
     }
     for (; o < n; o++) {
       sums[o] = Math.fma(x, MEMORY.get(Matrix.FLOAT, at + 4L * o), sums[o]);
-    }
-  }
-
-  /** sums += x w, for a row of W that was widened. */
-  private static void addRow(float x, float[] w, int at, float[] sums, int n) {
-    FloatVector xv = FloatVector.broadcast(S, x);
-    int o = 0;
-    for (; o + W <= n; o += W) {
-      xv.fma(FloatVector.fromArray(S, w, at + o), FloatVector.fromArray(S, sums, o))
-          .intoArray(sums, o);
-    }
-    for (; o < n; o++) {
-      sums[o] = Math.fma(x, w[at + o], sums[o]);
     }
   }
 

@@ -1,0 +1,171 @@
+package org.fastgpt.core;
+
+import static jdk.incubator.vector.VectorOperators.AND;
+import static jdk.incubator.vector.VectorOperators.GE;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.OR;
+
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorSpecies;
+import org.fastgpt.model.StoredTensor.DType;
+
+/**
+ * Products of one row with weights of 16 bits, where reading them is all that takes time. Two
+ * weights are loaded as one word: the even ones lie in the lower halves of a vector, the odd ones
+ * in the upper halves, and stay apart until the sums are done. So nothing is moved between lanes,
+ * and each sum has the order that {@link Kernels} defines.
+ */
+final class VectorHalves {
+  private static final VectorSpecies<Float> S = VectorKernels.S;
+  private static final VectorSpecies<Integer> WORDS = VectorSpecies.of(int.class, S.vectorShape());
+  private static final int W = S.length();
+  private static final int LANES = Kernels.LANES;
+
+  private VectorHalves() {}
+
+  /** {@link Kernels#linear} for one row: x at xAt, y at yAt. */
+  static void row(
+      float[] x,
+      int xAt,
+      int k,
+      int kEnd,
+      Matrix w,
+      float[] y,
+      int yAt,
+      int out,
+      int from,
+      int to,
+      Scratch scratch) {
+    int n = to - from;
+    int half = n / (2 * W) * W; // how many even columns go by vectors
+    float[] sums = scratch.floats(n); // the even columns, the odd ones, then what is left
+    Arrays.fill(sums, 0, n, 0);
+    for (int i = k; i < kEnd; i++) {
+      long first = (long) i * out + from;
+      if (w.type() == DType.BF16) {
+        addRowOfBf16(x[xAt + i], w.data().address() + 2 * first, sums, half);
+      } else {
+        addRowOfF16(x[xAt + i], w.data().address() + 2 * first, sums, half);
+      }
+      for (int o = 2 * half; o < n; o++) {
+        sums[o] = Math.fma(x[xAt + i], w.get(first + o), sums[o]);
+      }
+    }
+    int at = yAt + from;
+    for (int o = 0; o < half; o++) {
+      y[at + 2 * o] += sums[o];
+      y[at + 2 * o + 1] += sums[half + o];
+    }
+    for (int o = 2 * half; o < n; o++) {
+      y[at + o] += sums[o];
+    }
+  }
+
+  private static void addRowOfBf16(float x, long at, float[] sums, int half) {
+    FloatVector xv = FloatVector.broadcast(S, x);
+    for (int o = 0; o < half; o += W) {
+      IntVector words = words(at + 4L * o);
+      FloatVector even = words.lanewise(LSHL, 16).reinterpretAsFloats();
+      FloatVector odd = words.lanewise(AND, 0xffff0000).reinterpretAsFloats();
+      xv.fma(even, FloatVector.fromArray(S, sums, o)).intoArray(sums, o);
+      xv.fma(odd, FloatVector.fromArray(S, sums, half + o)).intoArray(sums, half + o);
+    }
+  }
+
+  private static void addRowOfF16(float x, long at, float[] sums, int half) {
+    FloatVector xv = FloatVector.broadcast(S, x);
+    for (int o = 0; o < half; o += W) {
+      IntVector words = words(at + 4L * o);
+      FloatVector even = ofF16(words.lanewise(LSHL, 16));
+      FloatVector odd = ofF16(words);
+      xv.fma(even, FloatVector.fromArray(S, sums, o)).intoArray(sums, o);
+      xv.fma(odd, FloatVector.fromArray(S, sums, half + o)).intoArray(sums, half + o);
+    }
+  }
+
+  /** The logits of one row, as {@link Kernels#linearTransposed}. */
+  static void logits(float[] x, int in, Matrix w, float[] y, int from, int to, Scratch scratch) {
+    int half = in / LANES * LANES / 2;
+    float[] parted = scratch.floats(2 * half); // x: the even elements, then the odd ones
+    for (int i = 0; i < half; i++) {
+      parted[i] = x[2 * i];
+      parted[half + i] = x[2 * i + 1];
+    }
+    for (int o = from; o < to; o++) {
+      long first = (long) o * in;
+      if (w.type() == DType.BF16) {
+        dotOfBf16(parted, half, w.data().address() + 2 * first, scratch);
+      } else {
+        dotOfF16(parted, half, w.data().address() + 2 * first, scratch);
+      }
+      float[] lanes = scratch.lanes;
+      for (int i = 2 * half; i < in; i++) {
+        lanes[i - 2 * half] = Math.fma(x[i], w.get(first + i), lanes[i - 2 * half]);
+      }
+      y[o] = VectorKernels.fold(lanes, 0);
+    }
+  }
+
+  /** The 32 lanes of a row; those of even and of odd elements side by side until the end. */
+  private static void dotOfBf16(float[] x, int half, long at, Scratch scratch) {
+    float[] apart = scratch.apart;
+    for (int c = 0; c < LANES / 2; c += W) {
+      FloatVector even = FloatVector.zero(S);
+      FloatVector odd = even;
+      for (int i = c; i < half; i += LANES / 2) {
+        IntVector words = words(at + 4L * i);
+        FloatVector w0 = words.lanewise(LSHL, 16).reinterpretAsFloats();
+        FloatVector w1 = words.lanewise(AND, 0xffff0000).reinterpretAsFloats();
+        even = FloatVector.fromArray(S, x, i).fma(w0, even);
+        odd = FloatVector.fromArray(S, x, half + i).fma(w1, odd);
+      }
+      even.intoArray(apart, c);
+      odd.intoArray(apart, LANES / 2 + c);
+    }
+    join(apart, scratch.lanes);
+  }
+
+  private static void dotOfF16(float[] x, int half, long at, Scratch scratch) {
+    float[] apart = scratch.apart;
+    for (int c = 0; c < LANES / 2; c += W) {
+      FloatVector even = FloatVector.zero(S);
+      FloatVector odd = even;
+      for (int i = c; i < half; i += LANES / 2) {
+        IntVector words = words(at + 4L * i);
+        even = FloatVector.fromArray(S, x, i).fma(ofF16(words.lanewise(LSHL, 16)), even);
+        odd = FloatVector.fromArray(S, x, half + i).fma(ofF16(words), odd);
+      }
+      even.intoArray(apart, c);
+      odd.intoArray(apart, LANES / 2 + c);
+    }
+    join(apart, scratch.lanes);
+  }
+
+  private static void join(float[] apart, float[] lanes) {
+    for (int c = 0; c < LANES / 2; c++) {
+      lanes[2 * c] = apart[c];
+      lanes[2 * c + 1] = apart[LANES / 2 + c];
+    }
+  }
+
+  /**
+   * F16 numbers from the upper halves of words. Exponent and fraction come into float32's places;
+   * times 2^112 corrects the exponent's bias, also of subnormal numbers; infinity and NaN keep the
+   * exponent of all ones.
+   */
+  private static FloatVector ofF16(IntVector words) {
+    IntVector size = words.lanewise(LSHR, 3).lanewise(AND, 0x7fff << 13);
+    IntVector bits = size.reinterpretAsFloats().mul(0x1p112f).reinterpretAsInts();
+    return bits.lanewise(OR, 0x7f800000, size.compare(GE, 0x7c00 << 13))
+        .lanewise(OR, words.lanewise(AND, 0x80000000))
+        .reinterpretAsFloats();
+  }
+
+  private static IntVector words(long at) {
+    return IntVector.fromMemorySegment(WORDS, VectorLinear.MEMORY, at, ByteOrder.LITTLE_ENDIAN);
+  }
+}
