@@ -76,6 +76,11 @@ final class CreateModelCommand implements Callable<Integer> {
       description = "Default: model.gguf or as the format has it, in the current folder.")
   private Path output;
 
+  @Option(
+      names = "--yes",
+      description = "Download the model, without asking, if it is not installed.")
+  private boolean yes;
+
   CreateModelCommand(Terminal terminal) {
     this.terminal = terminal;
   }
@@ -88,18 +93,18 @@ final class CreateModelCommand implements Callable<Integer> {
     ModelWriter writer = ModelWriters.named(format, Optional.ofNullable(type).orElse(ANY_TYPE));
     Path file = Optional.ofNullable(output).orElse(Path.of(writer.fileName()));
     var progress = new ProgressLine(terminal, false);
-    try (Model source = Model.open(source(progress))) {
+    try (Model source = Model.open(source())) {
       writer.write(source, file, progress);
     }
     terminal.say(file + ": written.");
     return 0;
   }
 
-  private Path source(ProgressLine progress) {
+  private Path source() {
     if (model != null) {
-      return Models.resolve(model, progress);
+      return ModelOptions.path(model, terminal, false, yes);
     }
     Path here = folder.resolve(size);
-    return Models.isModel(here) ? here : Models.resolve(size, progress);
+    return Models.isModel(here) ? here : ModelOptions.path(size, terminal, false, yes);
   }
 }

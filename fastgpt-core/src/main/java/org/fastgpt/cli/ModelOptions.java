@@ -57,8 +57,13 @@ final class ModelOptions {
   }
 
   private Path path(Terminal terminal, boolean quiet) {
+    return path(model, terminal, quiet, yes);
+  }
+
+  /** Where the model of that name is; one that is not installed is offered for download. */
+  static Path path(String name, Terminal terminal, boolean quiet, boolean yes) {
     try {
-      return Models.resolve(model, new ProgressLine(terminal, quiet));
+      return Models.resolve(name, new ProgressLine(terminal, quiet));
     } catch (MissingModelException missing) {
       try {
         return DownloadCommand.offer(missing, terminal, quiet, yes);

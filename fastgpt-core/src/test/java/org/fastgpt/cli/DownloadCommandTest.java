@@ -95,6 +95,20 @@ class DownloadCommandTest {
     assertThat(out()).isEqualTo(TEXT);
   }
 
+  /** As fastGPT's create_model.py: what is not there is downloaded, then converted. */
+  @Test
+  void createModelDownloadsWhatItNeeds(@TempDir Path temp) {
+    String file = temp.resolve("model.gguf").toString();
+    String models = temp.toString();
+    assertThat(run("create-model", "--models_dir", models, "-o", file)).isEqualTo(2);
+    assertThat(err()).contains("to get it: fastgpt download 124M");
+    clear();
+    assertThat(run("create-model", "--models_dir", models, "-o", file, "--yes")).isZero();
+    clear();
+    assertThat(run("-m", file, "-q", TURING)).isZero();
+    assertThat(out()).isEqualTo(TEXT);
+  }
+
   @Test
   void fastGptsFileIsInstalledAndRuns() throws IOException {
     byte[] gguf = Files.readAllBytes(FORMATS.resolve("fastgpt.gguf"));

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.fastgpt.Engine;
 import org.fastgpt.EngineOptions;
 import org.fastgpt.Engines;
@@ -49,7 +50,13 @@ class AllFormatsTest {
         assertThat(model.floats("lm_head.weight").mismatch(model.floats("wte.weight")))
             .isEqualTo(-1);
       }
-      assertThat(generated(model)).containsExactly(golden("new_ids"));
+      var golden = json(FORMATS.resolve("golden.json"));
+      assertThat(generated(model, golden)).containsExactly(ids(golden, "new_ids"));
+      var micro = json(Path.of("..", "data", "golden", "synthetic-micro.json")); // the same weights
+      for (Object one : (List<?>) micro.get("greedy")) {
+        assertThat(generated(model, (Map<?, ?>) one))
+            .containsExactly(ids((Map<?, ?>) one, "new_ids"));
+      }
     }
   }
 
@@ -67,17 +74,21 @@ class AllFormatsTest {
     return isHuggingFaces ? temp : copy;
   }
 
-  private static int[] generated(Model model) throws IOException {
+  private static int[] generated(Model model, Map<?, ?> golden) {
     try (Engine engine = Engines.named("core").open(model, EngineOptions.DEFAULT);
         Session session = engine.newSession()) {
+      int n = ids(golden, "new_ids").length;
       return new Generator(true, false)
-          .generate(session, model.config(), golden("prompt_ids"), 20, _ -> true)
+          .generate(session, model.config(), ids(golden, "prompt_ids"), n, _ -> true)
           .ids();
     }
   }
 
-  private static int[] golden(String name) throws IOException {
-    var golden = JSON.std.mapFrom(Files.readString(FORMATS.resolve("golden.json")));
+  private static Map<String, Object> json(Path file) throws IOException {
+    return JSON.std.mapFrom(Files.readString(file));
+  }
+
+  private static int[] ids(Map<?, ?> golden, String name) {
     Object[] ids = ((List<?>) golden.get(name)).toArray();
     return Arrays.stream(ids).mapToInt(id -> ((Number) id).intValue()).toArray();
   }
