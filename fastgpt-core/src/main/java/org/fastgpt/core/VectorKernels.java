@@ -85,22 +85,22 @@ final class VectorKernels implements Kernels {
   static float fold(float[] lanes, int at) {
     for (int half = LANES / 2; half >= W; half /= 2) {
       for (int c = at; c < at + half; c += W) {
-        foldTwo(S, lanes, c, half);
+        FloatVector.fromArray(S, lanes, c)
+            .add(FloatVector.fromArray(S, lanes, c + half))
+            .intoArray(lanes, c);
       }
     }
     if (W > 8) {
-      foldTwo(FloatVector.SPECIES_256, lanes, at, 8);
+      FloatVector.fromArray(FloatVector.SPECIES_256, lanes, at)
+          .add(FloatVector.fromArray(FloatVector.SPECIES_256, lanes, at + 8))
+          .intoArray(lanes, at);
     }
     if (W > 4) {
-      foldTwo(FloatVector.SPECIES_128, lanes, at, 4);
+      FloatVector.fromArray(FloatVector.SPECIES_128, lanes, at)
+          .add(FloatVector.fromArray(FloatVector.SPECIES_128, lanes, at + 4))
+          .intoArray(lanes, at);
     }
     return (lanes[at] + lanes[at + 2]) + (lanes[at + 1] + lanes[at + 3]);
-  }
-
-  private static void foldTwo(VectorSpecies<Float> species, float[] lanes, int c, int half) {
-    FloatVector.fromArray(species, lanes, c)
-        .add(FloatVector.fromArray(species, lanes, c + half))
-        .intoArray(lanes, c);
   }
 
   @Override
