@@ -157,7 +157,7 @@ final class VectorHalves {
    * times 2^112 corrects the exponent's bias, also of subnormal numbers; infinity and NaN keep the
    * exponent of all ones.
    */
-  private static FloatVector ofF16(IntVector words) {
+  static FloatVector ofF16(IntVector words) {
     IntVector size = words.lanewise(LSHR, 3).lanewise(AND, 0x7fff << 13);
     IntVector bits = size.reinterpretAsFloats().mul(0x1p112f).reinterpretAsInts();
     return bits.lanewise(OR, 0x7f800000, size.compare(GE, 0x7c00 << 13))

@@ -1,9 +1,6 @@
 package org.fastgpt.core;
 
-import static jdk.incubator.vector.VectorOperators.AND;
-import static jdk.incubator.vector.VectorOperators.GE;
 import static jdk.incubator.vector.VectorOperators.LSHL;
-import static jdk.incubator.vector.VectorOperators.OR;
 import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
 
 import java.lang.foreign.MemorySegment;
@@ -325,15 +322,8 @@ final class VectorLinear {
 
   private static void widenF16(long at, int n, float[] floats, int to) {
     for (int o = 0; o + W <= n; o += W) {
-      IntVector half = halves(at + 2L * o);
-      // Exponent and fraction in float32's places; times 2^112 corrects the exponent's bias, also
-      // of subnormal numbers. Infinity and NaN keep the exponent of all ones.
-      IntVector size = half.lanewise(AND, 0x7fff).lanewise(LSHL, 13);
-      IntVector bits = size.reinterpretAsFloats().mul(0x1p112f).reinterpretAsInts();
-      bits = bits.lanewise(OR, 0x7f800000, size.compare(GE, 0x7c00 << 13));
-      bits.lanewise(OR, half.lanewise(AND, 0x8000).lanewise(LSHL, 16))
-          .reinterpretAsFloats()
-          .intoArray(floats, to + o);
+      IntVector words = halves(at + 2L * o).lanewise(LSHL, 16);
+      VectorHalves.ofF16(words).intoArray(floats, to + o);
     }
   }
 
