@@ -65,10 +65,10 @@ public final class Main implements Runnable {
   }
 
   /** Whether these arguments seem to run a model: if not, nothing worse happens than some heat. */
-  private static boolean generates(String[] args) {
+  static boolean generates(String... args) {
     return args.length == 0
         || args[0].equals("generate")
-        || !args[0].matches("-h|--help|-V|--version|[a-z-]+");
+        || !args[0].matches("-h|--help|-V|--version|[a-z][a-z-]*");
   }
 
   /** Text is UTF-8, whatever the platform thinks. */

@@ -43,6 +43,18 @@ class MainTest {
   private String in = "";
 
   /** The file is what fastGPT itself printed on the same weights; times and two words differ. */
+  /** Whether the kernels are compiled from the start on: wherever a model is about to run. */
+  @Test
+  void anOptionOrATextMeansThatAModelWillRun() {
+    assertThat(Main.generates()).isTrue();
+    assertThat(Main.generates("-m", "gpt2")).isTrue();
+    assertThat(Main.generates("--ids", "1 2")).isTrue();
+    assertThat(Main.generates("The dog")).isTrue();
+    assertThat(Main.generates("generate", "The dog")).isTrue();
+    assertThat(Main.generates("--help")).isFalse();
+    assertThat(Main.generates("create-model")).isFalse();
+  }
+
   @Test
   void generatePrintsWhatFastGptPrints() throws IOException {
     String expected =
