@@ -43,18 +43,6 @@ class MainTest {
   private String in = "";
 
   /** The file is what fastGPT itself printed on the same weights; times and two words differ. */
-  /** Whether the kernels are compiled from the start on: wherever a model is about to run. */
-  @Test
-  void anOptionOrATextMeansThatAModelWillRun() {
-    assertThat(Main.generates()).isTrue();
-    assertThat(Main.generates("-m", "gpt2")).isTrue();
-    assertThat(Main.generates("--ids", "1 2")).isTrue();
-    assertThat(Main.generates("The dog")).isTrue();
-    assertThat(Main.generates("generate", "The dog")).isTrue();
-    assertThat(Main.generates("--help")).isFalse();
-    assertThat(Main.generates("create-model")).isFalse();
-  }
-
   @Test
   void generatePrintsWhatFastGptPrints() throws IOException {
     String expected =
@@ -334,6 +322,18 @@ class MainTest {
             "checksums 28 tensors as the files say",
             "verified not known: there are checksums for OpenAI's GPT-2 124M only",
             "weights_sha256 dd8fec95c4d9a0000b47526ddd88786059fac6e8ba63e3d18fb4b939073c629f");
+  }
+
+  /** Whether the kernels are compiled from the start on: wherever a model is about to run. */
+  @Test
+  void anOptionOrATextMeansThatAModelWillRun() {
+    assertThat(Main.generates()).isTrue();
+    assertThat(Main.generates("-m", "gpt2")).isTrue();
+    assertThat(Main.generates("--ids", "1 2")).isTrue();
+    assertThat(Main.generates("The dog")).isTrue();
+    assertThat(Main.generates("generate", "The dog")).isTrue();
+    assertThat(Main.generates("--help")).isFalse();
+    assertThat(Main.generates("create-model")).isFalse();
   }
 
   @Test
