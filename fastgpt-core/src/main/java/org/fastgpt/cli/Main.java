@@ -11,8 +11,13 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.function.Function;
 import org.fastgpt.core.CoreProvider;
 import org.fastgpt.model.ModelException;
 import picocli.CommandLine;
@@ -77,30 +82,43 @@ public final class Main implements Runnable {
   }
 
   static int run(String[] args, Terminal terminal) {
-    var commands =
-        new CommandLine(new Main())
-            .addSubcommand("generate", new GenerateCommand(terminal))
-            .addSubcommand("batch", new BatchCommand(terminal))
-            .addSubcommand("encode", new EncodeCommand(terminal))
-            .addSubcommand("decode", new DecodeCommand(terminal))
-            .addSubcommand("score", new ScoreCommand(terminal))
-            .addSubcommand("perplexity", new PerplexityCommand(terminal))
-            .addSubcommand("create-model", new CreateModelCommand(terminal))
-            .addSubcommand("models", new ModelsCommand(terminal))
-            .addSubcommand("info", new InfoCommand(terminal))
-            .addSubcommand("download", new DownloadCommand(terminal));
-    for (ExtraCommand extra : ServiceLoader.load(ExtraCommand.class)) {
-      commands.addSubcommand(extra.name(), extra.command(terminal));
-    }
-    commands
-        .setOut(writer(terminal.out()))
+    Map<String, Function<Terminal, Callable<Integer>>> commands = commands();
+    String[] all = withDefaultCommand(args, commands.keySet());
+    var line = new CommandLine(new Main());
+    // Only what is asked for: picocli reads each command's annotations, slowly in a cold JVM.
+    commands.forEach(
+        (name, command) -> {
+          if (name.equals(all[0]) || !commands.containsKey(all[0])) {
+            line.addSubcommand(name, command.apply(terminal));
+          }
+        });
+    line.setOut(writer(terminal.out()))
         .setErr(writer(terminal.err()))
         .setParameterExceptionHandler((e, _) -> badArguments(e, terminal))
         .setExecutionExceptionHandler((e, _, _) -> failed(e, terminal));
-    int code = commands.execute(withDefaultCommand(args, commands));
+    int code = line.execute(all);
     terminal.out().flush();
     terminal.err().flush();
     return code;
+  }
+
+  /** The commands by name, in the order of the help. */
+  private static Map<String, Function<Terminal, Callable<Integer>>> commands() {
+    var commands = new LinkedHashMap<String, Function<Terminal, Callable<Integer>>>();
+    commands.put("generate", GenerateCommand::new);
+    commands.put("batch", BatchCommand::new);
+    commands.put("encode", EncodeCommand::new);
+    commands.put("decode", DecodeCommand::new);
+    commands.put("score", ScoreCommand::new);
+    commands.put("perplexity", PerplexityCommand::new);
+    commands.put("create-model", CreateModelCommand::new);
+    commands.put("models", ModelsCommand::new);
+    commands.put("info", InfoCommand::new);
+    commands.put("download", DownloadCommand::new);
+    for (ExtraCommand extra : ServiceLoader.load(ExtraCommand.class)) {
+      commands.put(extra.name(), extra::command);
+    }
+    return commands;
   }
 
   private static PrintWriter writer(PrintStream stream) {
@@ -108,10 +126,10 @@ public final class Main implements Runnable {
   }
 
   /** {@code fastgpt "PROMPT" …} means {@code fastgpt generate "PROMPT" …}. */
-  private static String[] withDefaultCommand(String[] args, CommandLine commands) {
-    var others = new ArrayList<>(List.of("-h", "--help", "-V", "--version"));
-    others.addAll(commands.getSubcommands().keySet());
-    if (args.length > 0 && others.contains(args[0])) {
+  private static String[] withDefaultCommand(String[] args, Set<String> commands) {
+    if (args.length > 0
+        && (commands.contains(args[0])
+            || List.of("-h", "--help", "-V", "--version").contains(args[0]))) {
       return args;
     }
     var all = new ArrayList<>(List.of("generate"));

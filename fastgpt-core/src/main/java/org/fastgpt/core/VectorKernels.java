@@ -81,26 +81,22 @@ final class VectorKernels implements Kernels {
     VectorHead.logits(x, rows, in, w, y, out, from, to, scratch);
   }
 
-  /** {@link ScalarKernels#fold} of those from {@code at} on, by vectors down to 4 floats. */
+  /** {@link ScalarKernels#fold} of those from {@code at} on. */
   static float fold(float[] lanes, int at) {
-    for (int half = LANES / 2; half >= W; half /= 2) {
+    int half = LANES / 2;
+    for (; half >= W; half /= 2) {
       for (int c = at; c < at + half; c += W) {
         FloatVector.fromArray(S, lanes, c)
             .add(FloatVector.fromArray(S, lanes, c + half))
             .intoArray(lanes, c);
       }
     }
-    if (W > 8) {
-      FloatVector.fromArray(FloatVector.SPECIES_256, lanes, at)
-          .add(FloatVector.fromArray(FloatVector.SPECIES_256, lanes, at + 8))
-          .intoArray(lanes, at);
+    for (; half >= 1; half /= 2) {
+      for (int c = at; c < at + half; c++) {
+        lanes[c] += lanes[c + half];
+      }
     }
-    if (W > 4) {
-      FloatVector.fromArray(FloatVector.SPECIES_128, lanes, at)
-          .add(FloatVector.fromArray(FloatVector.SPECIES_128, lanes, at + 4))
-          .intoArray(lanes, at);
-    }
-    return (lanes[at] + lanes[at + 2]) + (lanes[at + 1] + lanes[at + 3]);
+    return lanes[at];
   }
 
   @Override

@@ -29,9 +29,6 @@ final class VectorLinear {
   private static final VectorSpecies<Short> HALVES =
       VectorSpecies.of(short.class, VectorShape.forBitSize(S.vectorBitSize() / 2));
 
-  /** For single rows: sums in an array lie anywhere, and half as many of these cross a line. */
-  private static final VectorSpecies<Float> R = W > 8 ? FloatVector.SPECIES_256 : S;
-
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
 
   /**
@@ -279,11 +276,11 @@ final class VectorLinear {
 
   /** sums += x w, for a row of W that begins at address {@code at}. */
   private static void addRow(float x, long at, float[] sums, int n) {
-    FloatVector xv = FloatVector.broadcast(R, x);
+    FloatVector xv = FloatVector.broadcast(S, x);
     int o = 0;
-    for (; o + R.length() <= n; o += R.length()) {
-      FloatVector wo = FloatVector.fromMemorySegment(R, MEMORY, at + 4L * o, LE);
-      xv.fma(wo, FloatVector.fromArray(R, sums, o)).intoArray(sums, o);
+    for (; o + W <= n; o += W) {
+      FloatVector wo = FloatVector.fromMemorySegment(S, MEMORY, at + 4L * o, LE);
+      xv.fma(wo, FloatVector.fromArray(S, sums, o)).intoArray(sums, o);
     }
     for (; o < n; o++) {
       sums[o] = Math.fma(x, MEMORY.get(Matrix.FLOAT, at + 4L * o), sums[o]);
