@@ -67,7 +67,7 @@ public final class Main implements Runnable {
   /** Whether these arguments seem to run a model: if not, nothing worse happens than some heat. */
   static boolean generates(String... args) {
     return args.length == 0
-        || args[0].equals("generate")
+        || args[0].matches("generate|chat")
         || !args[0].matches("-h|--help|-V|--version|[a-z][a-z-]*");
   }
 
@@ -80,6 +80,7 @@ public final class Main implements Runnable {
     var commands =
         new CommandLine(new Main())
             .addSubcommand("generate", new GenerateCommand(terminal))
+            .addSubcommand("chat", new ChatCommand(terminal))
             .addSubcommand("batch", new BatchCommand(terminal))
             .addSubcommand("encode", new EncodeCommand(terminal))
             .addSubcommand("decode", new DecodeCommand(terminal))
