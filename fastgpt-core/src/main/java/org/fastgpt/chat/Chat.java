@@ -18,9 +18,9 @@ import org.fastgpt.tokenizer.StreamDecoder;
 import org.fastgpt.tokenizer.Tokenizer;
 
 /**
- * A dialogue with a model, as fastGPT's {@code chat} has it: each answer continues the whole text so
- * far, and ends where the model would go on with the user's next line. The KV cache is kept, so a
- * turn costs its own tokens only. For one thread.
+ * A dialogue with a model, as fastGPT's {@code chat} has it: each answer continues the whole text
+ * so far, and ends where the model would go on with the user's next line. The KV cache is kept, so
+ * a turn costs its own tokens only. For one thread.
  *
  * <p>Where fastGPT leaves an answer of too many tokens as it is, here a line's end follows, so that
  * the next question is always at the begin of a line; and the end-of-text token ends an answer.

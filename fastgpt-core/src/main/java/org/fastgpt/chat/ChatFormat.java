@@ -22,7 +22,8 @@ public record ChatFormat(String opening, String user, String bot) {
       User: What is the capital of Czechia?
       fastGPT: Prague.
       User: How many legs does a dog have?
-      fastGPT: Four.""";
+      fastGPT: Four.\
+      """;
 
   /**
    * One question and its answer.
@@ -47,7 +48,8 @@ public record ChatFormat(String opening, String user, String bot) {
     checkName(user);
     checkName(bot);
     if (user.equals(bot)) {
-      throw new IllegalArgumentException("user and bot are both '" + user + "': two names expected");
+      throw new IllegalArgumentException(
+          "user and bot are both '" + user + "': two names expected");
     }
     opening = opening.stripTrailing();
     if (opening.equals(user + ":") || opening.endsWith("\n" + user + ":")) {
@@ -58,7 +60,9 @@ public record ChatFormat(String opening, String user, String bot) {
   private static void checkName(String name) {
     if (name.isBlank() || !name.equals(name.strip()) || name.matches("(?s).*[:\\v].*")) {
       throw new IllegalArgumentException(
-          "speaker '" + name + "': a name on one line, without a colon or spaces around it, expected");
+          "speaker '"
+              + name
+              + "': a name on one line, without a colon or spaces around it, expected");
     }
   }
 
@@ -99,10 +103,10 @@ public record ChatFormat(String opening, String user, String bot) {
     int i = 0;
     while (i < lines.length) {
       String question = after(userLabel(), lines, i).strip();
-      var answer = new StringBuilder(after(botLabel(), lines, i + 1));
+      var answer = new StringBuilder(after(botLabel(), lines, i + 1)).append('\n');
       i += 2;
       while (i < lines.length && !lines[i].startsWith(userLabel())) {
-        answer.append('\n').append(lines[i++]);
+        answer.append(lines[i++]).append('\n');
       }
       turns.add(new Turn(question, answer.toString()));
     }

@@ -52,7 +52,8 @@ final class ChatCommand implements Callable<Integer> {
     @Option(
         names = {"-p", "--prompt"},
         paramLabel = "TEXT",
-        description = "The opening, in place of fastGPT's: what the bot is, and some turns to show it.")
+        description =
+            "The opening, in place of fastGPT's: what the bot is, and some turns to show it.")
     private String text;
 
     @Option(
@@ -111,9 +112,7 @@ final class ChatCommand implements Callable<Integer> {
         Engine engine = run.open(model);
         Chat chat = chat(model, engine, format);
         Lines lines =
-            terminal.interactive()
-                ? EditedLines.here(terminal)
-                : new PlainLines(terminal, quiet)) {
+            terminal.interactive() ? EditedLines.here(terminal) : new PlainLines(terminal, quiet)) {
       if (!quiet) {
         greet(engine.config(), format);
       }

@@ -17,7 +17,8 @@ final class ChatLoop {
       /save FILE    write the questions and answers to a new file; /save! FILE replaces an old one
       /load FILE    go on after those of a file, which may have been edited
       /quit         end, as Ctrl-D, or Ctrl-C on an empty line; Ctrl-C stops an answer
-      All else is a question; one that begins with / is asked with a space before it.""";
+      All else is a question; one that begins with / is asked with a space before it.\
+      """;
 
   private final Terminal terminal;
   private final Lines lines;

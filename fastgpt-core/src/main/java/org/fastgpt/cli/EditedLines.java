@@ -64,7 +64,9 @@ final class EditedLines implements Lines {
     return state.resolve("fastgpt").resolve("chat_history");
   }
 
-  /** What people ask is nobody else's business: makes the file, if it is not there, for its owner. */
+  /**
+   * What people ask is nobody else's business: makes the file, if it is not there, for its owner.
+   */
   static void makePrivate(Path file) throws IOException {
     if (Files.exists(file)) {
       return;

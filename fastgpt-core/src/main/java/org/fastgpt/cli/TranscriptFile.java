@@ -29,8 +29,7 @@ final class TranscriptFile {
       }
       part = Files.createTempFile(file.toAbsolutePath().getParent(), ".fastgpt-chat", ".part");
       Files.writeString(part, text);
-      Files.move(
-          part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException e) {
       throw failed(file, e);
     } finally {
