@@ -2,6 +2,7 @@ package org.fastgpt.cli;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,7 +20,8 @@ import org.jline.terminal.TerminalBuilder;
 
 /**
  * Lines that a person edits, with a history: by JLine. The only class that knows it, so that
- * nothing of it is loaded where nobody types.
+ * nothing of it is loaded where nobody types. Where TERM says "dumb", JLine does not see Ctrl-C
+ * between lines: there it ends the program.
  */
 final class EditedLines implements Lines {
 
@@ -35,6 +37,7 @@ final class EditedLines implements Lines {
         LineReaderBuilder.builder()
             .terminal(terminal)
             .option(LineReader.Option.DISABLE_EVENT_EXPANSION, true) // "!" is part of a question
+            .option(LineReader.Option.HISTORY_TIMESTAMPED, false) // plain lines, any of them
             .variable(LineReader.HISTORY_SIZE, HISTORY_LINES)
             .variable(LineReader.HISTORY_FILE_SIZE, HISTORY_LINES);
     history.ifPresent(file -> builder.variable(LineReader.HISTORY_FILE, file));
@@ -44,15 +47,24 @@ final class EditedLines implements Lines {
   /** At the terminal that the program was started from. */
   static EditedLines here(Terminal terminal) throws IOException {
     Path file = historyFile(System.getenv("XDG_STATE_HOME"), System.getProperty("user.home"));
-    Optional<Path> history = Optional.of(file);
-    try {
-      makePrivate(file);
-    } catch (IOException e) {
-      terminal.say("No history is kept: " + e);
-      history = Optional.empty();
-    }
+    Optional<Path> history = usable(file, terminal);
     return new EditedLines(
         TerminalBuilder.builder().system(true).encoding(StandardCharsets.UTF_8).build(), history);
+  }
+
+  /** That file, or none and why: JLine would show where in its code it failed. */
+  static Optional<Path> usable(Path file, Terminal terminal) {
+    try {
+      makePrivate(file);
+      var _ = Files.readString(file);
+      if (Files.isWritable(file)) {
+        return Optional.of(file);
+      }
+      throw new AccessDeniedException(file.toString());
+    } catch (IOException e) {
+      terminal.say("No history is kept in " + file + ": " + e);
+      return Optional.empty();
+    }
   }
 
   /** By the XDG base directory specification, in which a relative folder does not count. */

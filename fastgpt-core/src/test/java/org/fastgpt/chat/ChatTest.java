@@ -82,6 +82,14 @@ class ChatTest {
   }
 
   @Test
+  void theBeginOfTheUsersNameIsPartOfAnAnswerThatEndsThere() {
+    try (Chat chat = chat(engine().answer("Which?", " Use"))) {
+      assertThat(ask(chat, "Which?")).isEqualTo(new Answer(" Use", Stop.END_OF_TEXT, 0));
+      assertThat(given.toString()).isEqualTo(" Use");
+    }
+  }
+
+  @Test
   void aTurnCostsItsOwnTokensOnly() {
     var engine = engine().answer("Sky?", " Blue.\nUser:").answer("Snow?", " White.\nUser:");
     try (Chat chat = chat(engine)) {

@@ -87,6 +87,20 @@ class EditedLinesTest {
   }
 
   @Test
+  void aHistoryOfAnyTextIsUsedAndWhatIsNoTextIsSaid() throws Exception {
+    Path history = Files.writeString(folder.resolve("history"), ":::\nold \\ one\n");
+    var print = new PrintStream(screen, true, StandardCharsets.UTF_8);
+    var console = new Terminal(InputStream.nullInputStream(), print, print, true);
+    try (var lines = new EditedLines(terminal, EditedLines.usable(history, console))) {
+      assertThat(typed(lines, UP + UP + "\r")).contains(":::");
+    }
+    Files.write(history, new byte[] {(byte) 0xff, '\n'});
+    assertThat(EditedLines.usable(history, console)).isEmpty();
+    assertThat(screen.toString(StandardCharsets.UTF_8))
+        .contains("No history is kept in " + history + ": java.nio.charset.MalformedInput");
+  }
+
+  @Test
   void controlCClearsALineAndEndsAnEmptyOne() throws Exception {
     try (var lines = new EditedLines(terminal, Optional.empty())) {
       FutureTask<Optional<String>> line = reading(lines);
