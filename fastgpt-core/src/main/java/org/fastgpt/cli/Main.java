@@ -72,7 +72,7 @@ public final class Main implements Runnable {
   /** Whether these arguments seem to run a model: if not, nothing worse happens than some heat. */
   static boolean generates(String... args) {
     return args.length == 0
-        || args[0].equals("generate")
+        || args[0].matches("generate|chat")
         || !args[0].matches("-h|--help|-V|--version|[a-z][a-z-]*");
   }
 
@@ -106,6 +106,7 @@ public final class Main implements Runnable {
   private static Map<String, Function<Terminal, Callable<Integer>>> commands() {
     var commands = new LinkedHashMap<String, Function<Terminal, Callable<Integer>>>();
     commands.put("generate", GenerateCommand::new);
+    commands.put("chat", ChatCommand::new);
     commands.put("batch", BatchCommand::new);
     commands.put("encode", EncodeCommand::new);
     commands.put("decode", DecodeCommand::new);

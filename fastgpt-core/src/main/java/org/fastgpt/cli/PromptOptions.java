@@ -49,14 +49,18 @@ final class PromptOptions {
       return withoutLastNewline(Main.text(terminal.in()));
     }
     if (source.file != null) {
-      try {
-        return withoutLastNewline(
-            new String(Files.readAllBytes(source.file), StandardCharsets.UTF_8));
-      } catch (NoSuchFileException e) {
-        throw new IllegalArgumentException(source.file + ": no such file", e);
-      }
+      return text(source.file);
     }
     return source.prompt != null ? source.prompt : String.join(" ", source.words);
+  }
+
+  /** A file's text, without a newline at its end. */
+  static String text(Path file) throws IOException {
+    try {
+      return withoutLastNewline(new String(Files.readAllBytes(file), StandardCharsets.UTF_8));
+    } catch (NoSuchFileException e) {
+      throw new IllegalArgumentException(file + ": no such file", e);
+    }
   }
 
   private static String withoutLastNewline(String text) {

@@ -332,6 +332,7 @@ class MainTest {
     assertThat(Main.generates("--ids", "1 2")).isTrue();
     assertThat(Main.generates("The dog")).isTrue();
     assertThat(Main.generates("generate", "The dog")).isTrue();
+    assertThat(Main.generates("chat")).isTrue();
     assertThat(Main.generates("--help")).isFalse();
     assertThat(Main.generates("create-model")).isFalse();
   }

@@ -1,0 +1,2 @@
+/** Talk with a model that only continues texts: the text is a dialogue. */
+package org.fastgpt.chat;
