@@ -85,6 +85,7 @@ public final class Main implements Runnable {
             .addSubcommand("decode", new DecodeCommand(terminal))
             .addSubcommand("score", new ScoreCommand(terminal))
             .addSubcommand("perplexity", new PerplexityCommand(terminal))
+            .addSubcommand("inspect", new InspectCommand(terminal))
             .addSubcommand("create-model", new CreateModelCommand(terminal))
             .addSubcommand("models", new ModelsCommand(terminal))
             .addSubcommand("info", new InfoCommand(terminal))
