@@ -10,7 +10,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
@@ -81,7 +80,9 @@ final class InspectCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "5",
       description =
-          "How many of the likeliest tokens to show, at most " + MOST_TOP + " (default: 5).")
+          "How many of the likeliest tokens to show, at most "
+              + MOST_TOP
+              + " (default: ${DEFAULT-VALUE}).")
   private int top;
 
   @Option(
@@ -115,7 +116,8 @@ final class InspectCommand implements Callable<Integer> {
   @Option(
       names = "--json",
       paramLabel = "FILE",
-      description = "Also write it as a JSON object; -: on standard output, and nothing else there.")
+      description =
+          "Also write it as a JSON object; -: on standard output, and nothing else there.")
   private String json;
 
   @Option(names = "--bos", description = "Put end-of-text before the text.")
@@ -306,10 +308,7 @@ final class InspectCommand implements Callable<Integer> {
       var maps = new TreeMap<>(inspection.attention());
       maps.keySet().retainAll(heads);
       return new Inspection(
-          inspection.ids(),
-          inspection.expectations(),
-          lens ? inspection.lens() : List.of(),
-          maps);
+          inspection.ids(), inspection.expectations(), lens ? inspection.lens() : List.of(), maps);
     }
 
     private void json(Inspection asked) throws IOException {

@@ -1,5 +1,7 @@
 package org.fastgpt.cli;
 
+import static org.fastgpt.cli.InspectTables.format;
+
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -8,7 +10,6 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Base64;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -102,13 +103,13 @@ final class InspectPage {
     for (int t = 0; t < inspection.ids().length; t++) {
       int id = inspection.ids()[t];
       out.append(
-          "<span%s data-token=\"%s\" title=\"%s\"%s>%s</span>"
-              .formatted(
-                  t < promptTokens ? "" : " class=\"own\"",
-                  html(tokens.of(id)),
-                  html(details(t)),
-                  surprise(inspection.of(t)),
-                  html(tokens.bare(id))));
+          format(
+              "<span%s data-token=\"%s\" title=\"%s\"%s>%s</span>",
+              t < promptTokens ? "" : " class=\"own\"",
+              html(tokens.of(id)),
+              html(details(t)),
+              surprise(inspection.of(t)),
+              html(tokens.bare(id))));
       out.append(tokens.bare(id).endsWith("\\n") ? "\n" : "");
     }
     return out.toString();
@@ -120,8 +121,7 @@ final class InspectPage {
         .of(t)
         .map(
             e ->
-                String.format(
-                    Locale.ROOT,
+                format(
                     "%s%nlog p %.4f, p %s, rank %d, entropy %.2f bits%nlikeliest: %s",
                     token,
                     e.logProbability(),
@@ -137,14 +137,12 @@ final class InspectPage {
   }
 
   private static String surprise(Optional<Expectation> expected) {
-    return expected
-        .map(e -> share(-e.logProbability() / Math.log(2) / MOST_BITS))
-        .orElse(share(0));
+    return expected.map(e -> share(-e.logProbability() / Math.log(2) / MOST_BITS)).orElse(share(0));
   }
 
   /** How strong a colour is. */
   private static String share(double x) {
-    return " style=\"--s: %d%%\"".formatted(Math.round(100 * Math.clamp(x, 0, 1)));
+    return format(" style=\"--s: %d%%\"", Math.round(100 * Math.clamp(x, 0, 1)));
   }
 
   private String numbers() {
@@ -155,33 +153,35 @@ final class InspectPage {
     int n = inspection.ids().length;
     for (int t = 0; t < n; t++) {
       Optional<Expectation> expected = inspection.of(t);
-      String log = expected.map(e -> "%.4f".formatted(e.logProbability())).orElse("");
+      String log = expected.map(e -> format("%.4f", e.logProbability())).orElse("");
       out.append(
-          "<tr><td>%d</td><td>%d</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td>"
-              .formatted(
-                  t,
-                  inspection.ids()[t],
-                  log,
-                  expected.map(e -> InspectTables.percent(e.logProbability())).orElse(""),
-                  expected.map(e -> Integer.toString(e.rank())).orElse(""),
-                  bits(expected)));
+          format(
+              "<tr><td>%d</td><td>%d</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td>",
+              t,
+              inspection.ids()[t],
+              log,
+              expected.map(e -> InspectTables.percent(e.logProbability())).orElse(""),
+              expected.map(e -> Integer.toString(e.rank())).orElse(""),
+              bits(expected)));
       out.append(
-          "<td%s>%s</td><td>%s</td></tr>"
-              .formatted(
-                  surprise(expected),
-                  html(tokens.of(inspection.ids()[t])),
-                  html(expected.map(this::likeliest).orElse(""))));
+          format(
+              "<td%s>%s</td><td>%s</td></tr>",
+              surprise(expected),
+              html(tokens.of(inspection.ids()[t])),
+              html(expected.map(this::likeliest).orElse(""))));
     }
     Expectation next = inspection.expectations().getLast();
     return out.append(
-            "<tr><td>%d</td><td></td><td></td><td></td><td></td><td>%s</td><td>(next)</td><td>%s</td></tr>"
-                .formatted(n, bits(Optional.of(next)), html(likeliest(next))))
+            format(
+                "<tr><td>%d</td><td></td><td></td><td></td><td></td><td>%s</td><td>(next)</td>"
+                    + "<td>%s</td></tr>",
+                n, bits(Optional.of(next)), html(likeliest(next))))
         .append("</tbody></table>")
         .toString();
   }
 
   private static String bits(Optional<Expectation> expected) {
-    return expected.map(e -> String.format(Locale.ROOT, "%.2f", e.entropyBits())).orElse("");
+    return expected.map(e -> format("%.2f", e.entropyBits())).orElse("");
   }
 
   /** A column for each position, a row for each block: as it is computed, from above. */
@@ -190,8 +190,8 @@ final class InspectPage {
         new StringBuilder(
             "<p><small>The residual stream at each position, at its beginning and after each block,"
                 + " read as if it were the last: the likeliest next token, the bluer the likelier."
-                + " Underlined: the token that came.</small></p>"
-                + "<div class=\"scroll\" tabindex=\"0\"><table class=\"lens\"><thead><tr><th></th>");
+                + " Underlined: the token that came.</small></p><div class=\"scroll\""
+                + " tabindex=\"0\"><table class=\"lens\"><thead><tr><th></th>");
     for (int id : inspection.ids()) {
       out.append("<th>").append(html(tokens.of(id))).append("</th>");
     }
@@ -210,8 +210,7 @@ final class InspectPage {
   private String cell(String layer, int t, Reading reading) {
     String top = tokens.of(reading.top().id());
     String title =
-        String.format(
-            Locale.ROOT,
+        format(
             "%s at %d %s%nlikeliest next: %s %s",
             layer,
             t,
@@ -220,19 +219,18 @@ final class InspectPage {
             InspectTables.percent(reading.top().logProbability()));
     if (reading.rank() > 0) {
       title +=
-          String.format(
-              Locale.ROOT,
+          format(
               "%ncame: %s, rank %d, %s",
               tokens.of(inspection.ids()[t + 1]),
               reading.rank(),
               InspectTables.percent(reading.logProbability()));
     }
-    return "<td title=\"%s\"%s%s>%s</td>"
-        .formatted(
-            html(title),
-            reading.rank() == 1 ? " class=\"hit\"" : "",
-            share(Math.exp(reading.top().logProbability())),
-            html(top));
+    return format(
+        "<td title=\"%s\"%s%s>%s</td>",
+        html(title),
+        reading.rank() == 1 ? " class=\"hit\"" : "",
+        share(Math.exp(reading.top().logProbability())),
+        html(top));
   }
 
   private String attention() {
@@ -241,20 +239,23 @@ final class InspectPage {
             "<p><small>Each head's weights: a row is a token that looks, a column one that it sees,"
                 + " both from the text's beginning on. Choose a head; then tap a token, or the map,"
                 + " to see where it looks.</small></p><noscript><p>The maps need the page's script:"
-                + " 'fastgpt inspect --attention' prints them.</p></noscript>"
-                + "<div class=\"look\"><figure><canvas></canvas><figcaption id=\"head\"></figcaption>"
-                + "</figure><div class=\"tokens by-weight\"></div></div>");
+                + " 'fastgpt inspect --attention' prints them.</p></noscript><div"
+                + " class=\"look\"><figure><canvas></canvas><figcaption"
+                + " id=\"head\"></figcaption></figure><div class=\"tokens"
+                + " by-weight\"></div></div>");
     int layer = -1;
     for (Map.Entry<Head, float[][]> map : inspection.attention().entrySet()) {
       Head head = map.getKey();
       if (head.layer() != layer) {
         out.append(layer < 0 ? "" : "</div>")
-            .append("<h3>h.%d</h3><div class=\"heads\">".formatted(head.layer()));
+            .append(format("<h3>h.%d</h3><div class=\"heads\">", head.layer()));
         layer = head.layer();
       }
       out.append(
-          "<button title=\"layer %d, head %d\" data-weights=\"%s\"><canvas></canvas>%s</button>"
-              .formatted(head.layer(), head.head(), base64(map.getValue()), head));
+          format(
+              "<button title=\"layer %d, head %d\""
+                  + " data-weights=\"%s\"><canvas></canvas>%s</button>",
+              head.layer(), head.head(), base64(map.getValue()), head));
     }
     return out.append("</div>").toString();
   }

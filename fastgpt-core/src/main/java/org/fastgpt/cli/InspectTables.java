@@ -154,7 +154,9 @@ final class InspectTables {
     return text + " ".repeat(Math.max(0, width - text.codePointCount(0, text.length())));
   }
 
-  private static String format(String format, Object... values) {
+  /** The same in any country. */
+  @SuppressWarnings("AnnotateFormatMethod") // the annotation would be one more dependency
+  static String format(String format, Object... values) {
     return String.format(Locale.ROOT, format, values);
   }
 
