@@ -39,7 +39,7 @@ record TokenText(Optional<Tokenizer> tokenizer) {
     var text = new StringBuilder();
     CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
     while (in.hasRemaining()) {
-      CoderResult result = decoder.reset().decode(in, out.clear(), true);
+      CoderResult result = decoder.decode(in, out.clear(), true);
       out.flip().codePoints().forEach(c -> text.append(visible(c)));
       for (int i = 0; result.isMalformed() && i < result.length(); i++) {
         text.append(String.format(Locale.ROOT, "\\x%02X", in.get()));
