@@ -12,9 +12,8 @@ import java.util.function.Consumer;
  * stride < window} all tokens but the text's first are scored, with {@code stride == window} all
  * but each window's first. As "Perplexity of fixed-length models" in HuggingFace's documentation.
  *
- * <p>log p = logit - log sum exp(logits), from the float32 logits on in float64, the sum in the
- * order of the ids, with StrictMath: equal logits give equal bits everywhere. One position's logits
- * are looked at at a time, so memory does not grow with the text but for 12 bytes per token.
+ * <p>log p is that of {@link Distribution}: equal logits give equal bits everywhere. One position's
+ * logits are looked at at a time, so memory does not grow with the text but for 12 bytes per token.
  *
  * @param window tokens that are seen at once, at least 2. A token that is only scored, and not
  *     context for another, needs no position: n_ctx + 1 at most
@@ -126,39 +125,8 @@ public record Scorer(int window, int stride) {
         Arrays.copyOfRange(ids, start - 1, to - 1),
         (position, logits) -> {
           int t = from + position + 1;
-          scores.add(t, logProbability(logits, ids[t]), rank(logits, ids[t]));
+          var distribution = new Distribution(logits);
+          scores.add(t, distribution.logProbability(ids[t]), distribution.rank(ids[t]));
         });
-  }
-
-  /**
-   * log p of token {@code id} by softmax of {@code logits [n_vocab]}.
-   *
-   * @throws IllegalStateException the logits have no softmax
-   */
-  public static double logProbability(float[] logits, int id) {
-    float max = Float.NEGATIVE_INFINITY;
-    for (float logit : logits) {
-      max = Math.max(max, logit);
-    }
-    double sum = 0;
-    for (float logit : logits) {
-      sum += StrictMath.exp((double) logit - max); // in [0, 1]: no overflow
-    }
-    if (Double.isNaN(sum)) {
-      throw new IllegalStateException(
-          "logits that are numbers expected, NaN or infinity found: are the weights damaged?");
-    }
-    return (double) logits[id] - max - StrictMath.log(sum);
-  }
-
-  /** The place of {@code id} by falling logits, from 1 on; of equal ones the lower id is first. */
-  static int rank(float[] logits, int id) {
-    int before = 0;
-    for (int i = 0; i < logits.length; i++) {
-      if (logits[i] > logits[id] || (logits[i] == logits[id] && i < id)) {
-        before++;
-      }
-    }
-    return before + 1;
   }
 }

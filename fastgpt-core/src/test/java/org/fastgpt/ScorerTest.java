@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -14,7 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Windows, ranks and refusals, on a session whose logits are a hash of all that it has seen. */
+/** Windows and refusals, on a session whose logits are a hash of all that it has seen. */
 class ScorerTest {
 
   private static final int N_VOCAB = 7;
@@ -53,7 +52,7 @@ class ScorerTest {
       int targets = end - previousEnd;
       for (int i = Math.max(1, end - begin - targets); i < end - begin; i++) {
         float[] logits = logits(Arrays.copyOfRange(ids, begin, begin + i));
-        expected[begin + i] = Scorer.logProbability(logits, ids[begin + i]);
+        expected[begin + i] = new Distribution(logits).logProbability(ids[begin + i]);
       }
       previousEnd = end;
       if (end == ids.length) {
@@ -119,34 +118,6 @@ class ScorerTest {
     scores.add(2, -3, 2);
     assertThat(scores.isGreedy()).isFalse();
     assertThat(new Scores(1).mean()).isNaN();
-  }
-
-  @Test
-  void ranksArePlacesAndTheFirstIsThatOfArgmax() {
-    float[] logits = {1, 3, 3, -5, Float.NEGATIVE_INFINITY, 3, 0};
-    var ranks = new HashSet<Integer>();
-    for (int id = 0; id < logits.length; id++) {
-      ranks.add(Scorer.rank(logits, id));
-    }
-    assertThat(ranks).containsExactlyInAnyOrder(1, 2, 3, 4, 5, 6, 7);
-    assertThat(Scorer.rank(logits, Generator.argmax(logits))).isEqualTo(1);
-    assertThat(Scorer.rank(logits, 2)).isEqualTo(2);
-  }
-
-  @Test
-  void logitsFarFromZeroNeitherOverflowNorVanish() {
-    double half = StrictMath.log(0.5);
-    assertThat(Scorer.logProbability(new float[] {1e30f, 1e30f}, 0)).isEqualTo(half);
-    assertThat(Scorer.logProbability(new float[] {-1e30f, -1e30f}, 1)).isEqualTo(half);
-    assertThat(Scorer.logProbability(new float[] {0, -2000}, 1)).isEqualTo(-2000);
-  }
-
-  @ParameterizedTest
-  @CsvSource({"NaN, 0", "0, NaN", "Infinity, 0", "-Infinity, -Infinity"})
-  void logitsWithoutASoftmaxAreRefused(float a, float b) {
-    assertThatThrownBy(() -> Scorer.logProbability(new float[] {a, b}, 0))
-        .isInstanceOf(IllegalStateException.class)
-        .hasMessageContaining("NaN or infinity found");
   }
 
   @ParameterizedTest

@@ -112,6 +112,7 @@ public final class Main implements Runnable {
     commands.put("decode", DecodeCommand::new);
     commands.put("score", ScoreCommand::new);
     commands.put("perplexity", PerplexityCommand::new);
+    commands.put("inspect", InspectCommand::new);
     commands.put("create-model", CreateModelCommand::new);
     commands.put("models", ModelsCommand::new);
     commands.put("info", InfoCommand::new);

@@ -113,10 +113,15 @@ final class ModelOptions {
     private Map<String, String> settings = new LinkedHashMap<>();
 
     Engine open(Model opened) {
+      return Engines.named(engine).open(opened, options());
+    }
+
+    /** Threads and settings, of the engine and of core's kernels. */
+    EngineOptions options() {
       var all = new LinkedHashMap<>(settings);
       Optional.ofNullable(kernels).ifPresent(k -> all.put("kernels", k));
       Optional.ofNullable(gelu).ifPresent(g -> all.put("gelu", g));
-      return Engines.named(engine).open(opened, new EngineOptions(threads, all));
+      return new EngineOptions(threads, all);
     }
 
     /** Whether the user is content with the kernels whatever they are. */

@@ -28,15 +28,22 @@ final class CoreEngine implements Engine, Batching, TextCodec, ParameterView {
   CoreEngine(Model model, EngineOptions options) {
     this.model = model;
     config = model.config();
-    String wanted = System.getProperty("fastgpt.kernels", "auto");
-    kernels = Kernels.named(options.settings().getOrDefault("kernels", wanted));
+    kernels = kernels(options);
     fastTanh = fastTanh(options.settings().getOrDefault("gelu", TANH));
     if (kernels instanceof VectorKernels) {
       Warmup.start();
     }
     weights = Weights.of(model);
-    int threads = options.threads();
-    workers = new Workers(threads == 0 ? Cores.count() : threads);
+    workers = workers(options);
+  }
+
+  static Kernels kernels(EngineOptions options) {
+    String wanted = System.getProperty("fastgpt.kernels", "auto");
+    return Kernels.named(options.settings().getOrDefault("kernels", wanted));
+  }
+
+  static Workers workers(EngineOptions options) {
+    return new Workers(options.threads() == 0 ? Cores.count() : options.threads());
   }
 
   private static boolean fastTanh(String gelu) {

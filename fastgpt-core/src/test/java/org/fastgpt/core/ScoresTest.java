@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
 import java.util.Map;
+import org.fastgpt.Distribution;
 import org.fastgpt.Engine;
 import org.fastgpt.EngineOptions;
 import org.fastgpt.Engines;
@@ -101,9 +102,10 @@ class ScoresTest {
     session.forward(
         Arrays.copyOf(ids, 20),
         (_, logits) -> {
+          var distribution = new Distribution(logits);
           double sum = 0;
           for (int id = 0; id < logits.length; id++) {
-            sum += StrictMath.exp(Scorer.logProbability(logits, id));
+            sum += StrictMath.exp(distribution.logProbability(id));
           }
           assertThat(sum).isCloseTo(1, within(1e-12));
         });
