@@ -20,9 +20,13 @@ import org.fastgpt.tokenizer.Tokenizer;
  * {@snippet file="org/fastgpt/examples/ExamplesTest.java" region="generate"}
  *
  * <p>Any number of threads may use one at once; each text has a session of its own, and comes out
- * as if it were alone. What is wrong is said as on the command line, in one line: an {@link
- * IllegalArgumentException} for a wrong value, an {@link IllegalStateException} for a prompt that
- * leaves no room, a {@link org.fastgpt.model.ModelException} for the model.
+ * as if it were alone:
+ *
+ * {@snippet file="org/fastgpt/examples/ExamplesTest.java" region="threads"}
+ *
+ * <p>What is wrong is said as on the command line, in one line: an {@link IllegalArgumentException}
+ * for a wrong value, an {@link IllegalStateException} for a prompt that leaves no room, a {@link
+ * org.fastgpt.model.ModelException} for the model.
  *
  * <p>{@link #close} waits for passes that are running, each a token or a prompt, then frees the
  * weights. Texts that are not at their end fail at their next token, with an {@link
@@ -201,6 +205,8 @@ public final class FastGpt implements AutoCloseable {
   /**
    * The engine, for what goes beyond single texts: sessions, logits, activations, batches. Who uses
    * it sees to it that this is not closed meanwhile.
+   *
+   * {@snippet file="org/fastgpt/examples/ExamplesTest.java" region="batch"}
    */
   public Engine engine() {
     return engine;

@@ -27,6 +27,7 @@ class FastGptEndTest {
 
   @AfterEach
   void close() {
+    engine.gate.countDown(); // else a test that fails may leave a pass waiting, and this too
     gpt.close();
   }
 
@@ -150,7 +151,7 @@ class FastGptEndTest {
             .handle((_, e) -> e.getCause());
     engine.inPass.await();
     Thread closing = Thread.ofPlatform().start(gpt::close);
-    while (closing.getState() != Thread.State.WAITING) {
+    while (closing.isAlive() && closing.getState() != Thread.State.WAITING) {
       Thread.onSpinWait();
     }
     assertThat(engine.closes.get()).isZero();
@@ -171,7 +172,7 @@ class FastGptEndTest {
         CompletableFuture.runAsync(() -> pieces.forEachRemaining(_ -> {}));
     engine.inPass.await();
     Thread closing = Thread.ofPlatform().start(stream::close);
-    while (closing.getState() != Thread.State.BLOCKED) {
+    while (closing.isAlive() && closing.getState() != Thread.State.BLOCKED) {
       Thread.onSpinWait();
     }
     assertThat(engine.closed.get()).isZero();
