@@ -4,9 +4,9 @@ import java.util.Set;
 
 /**
  * One GPT-2, loaded. Serves any number of sessions, from any number of threads, at once. Closing it
- * frees the weights; its sessions are then of no more use. What an engine can do beyond sessions,
- * it says by implementing {@link Batching}, {@link TextCodec}, {@link ParameterView} or {@link
- * BatchGenerator}.
+ * frees the weights; its sessions are then of no more use, but to be closed. What an engine can do
+ * beyond sessions, it says by implementing {@link Batching}, {@link TextCodec}, {@link
+ * ParameterView} or {@link BatchGenerator}.
  */
 public interface Engine extends AutoCloseable {
 

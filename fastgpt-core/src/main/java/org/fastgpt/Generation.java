@@ -33,16 +33,11 @@ final class Generation {
       int[] prompt,
       int n,
       IntPredicate each) {
-    config.checkIds(prompt);
+    generator.check(config, prompt, n);
     if (generator.slides()) {
-      if (n < 0) {
-        throw new IllegalArgumentException(
-            "a generation whose context slides has no end of its own: give a number of tokens");
-      }
       end = (long) prompt.length + n;
       whenDone = Stop.LENGTH;
     } else {
-      Generator.checkRoom(config, prompt.length);
       int room = config.nCtx() - prompt.length;
       boolean fits = n >= 0 && n <= room;
       end = fits ? (long) prompt.length + n : config.nCtx();
@@ -56,18 +51,25 @@ final class Generation {
     promptLength = prompt.length;
     length = prompt.length;
     ids = Arrays.copyOf(prompt, (int) Math.min(end, length + config.nCtx()));
+    stop = length == end ? whenDone : null;
+    session.rewind(0);
   }
 
-  Result run() {
-    session.rewind(0);
-    if (length == end) {
-      stop = whenDone;
-    }
-    while (stop == null) {
-      slide();
-      step();
-    }
-    return new Result(Arrays.copyOfRange(ids, promptLength, length), stop, start);
+  /** Whether it goes on: there are more tokens to come. */
+  boolean goesOn() {
+    return stop == null;
+  }
+
+  /** One more pass, of a generation that goes on. */
+  void advance() {
+    slide();
+    step();
+  }
+
+  /** What there is by now; one that could go on counts as cancelled. */
+  Result result() {
+    int[] added = Arrays.copyOfRange(ids, promptLength, length);
+    return new Result(added, goesOn() ? Stop.CANCELLED : stop, start);
   }
 
   /**

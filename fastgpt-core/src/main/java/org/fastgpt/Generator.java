@@ -33,7 +33,7 @@ public record Generator(
     END_OF_TEXT,
     /** A stop token was chosen, which is not among the new tokens. */
     STOP_TOKEN,
-    /** A stop string came: said by those who read text, see {@link StopStrings}. */
+    /** A stop string came: said by those who read text, see {@link TextPieces}. */
     STOP_STRING,
     /** Prompt and new tokens fill the context. */
     CONTEXT_FULL,
@@ -95,7 +95,22 @@ public record Generator(
    */
   public Result generate(
       Session session, GptConfig config, int[] prompt, int n, IntPredicate each) {
-    return new Generation(this, session, config, prompt, n, each).run();
+    var generation = new Generation(this, session, config, prompt, n, each);
+    while (generation.goesOn()) {
+      generation.advance();
+    }
+    return generation.result();
+  }
+
+  /** Checks what {@link #generate} is given, and throws as it does. */
+  void check(GptConfig config, int[] prompt, int n) {
+    config.checkIds(prompt);
+    if (!slides) {
+      checkRoom(config, prompt.length);
+    } else if (n < 0) {
+      throw new IllegalArgumentException(
+          "a generation whose context slides has no end of its own: give a number of tokens");
+    }
   }
 
   /** Whether that token ends the text. */
@@ -116,6 +131,33 @@ public record Generator(
               + " tokens leaves no room for a new one: n_ctx = "
               + config.nCtx()
               + "; shorten it");
+    }
+  }
+
+  /**
+   * What a text begins with: its ids, or end-of-text if there are none.
+   *
+   * @throws IllegalArgumentException there are none, and the model has no end-of-text
+   */
+  public static int[] orEndOfText(GptConfig config, int[] ids) {
+    if (ids.length > 0) {
+      return ids;
+    }
+    if (config.eosTokenId() < 0) {
+      throw new IllegalArgumentException(
+          "the prompt is empty, and this model has no end-of-text token to start from");
+    }
+    return new int[] {config.eosTokenId()};
+  }
+
+  /**
+   * Checks that a model has all stop tokens.
+   *
+   * @throws IllegalArgumentException one is outside the vocabulary
+   */
+  public static void checkStopTokens(GptConfig config, Set<Integer> tokens) {
+    if (!tokens.isEmpty()) {
+      config.checkIds(tokens.stream().mapToInt(id -> id).toArray());
     }
   }
 

@@ -7,11 +7,10 @@ import java.util.concurrent.Callable;
 import org.fastgpt.Chooser;
 import org.fastgpt.Engine;
 import org.fastgpt.Generator;
-import org.fastgpt.Generator.Stop;
 import org.fastgpt.GptConfig;
 import org.fastgpt.Promise;
 import org.fastgpt.Session;
-import org.fastgpt.StopStrings;
+import org.fastgpt.TextPieces;
 import org.fastgpt.cli.Timings.Phase;
 import org.fastgpt.core.CoreProvider;
 import org.fastgpt.model.InputDat;
@@ -20,7 +19,6 @@ import org.fastgpt.sampling.BeamSearch.Hypothesis;
 import org.fastgpt.sampling.LogProbabilities;
 import org.fastgpt.sampling.Penalties;
 import org.fastgpt.sampling.Sampler;
-import org.fastgpt.sampling.Warping;
 import org.fastgpt.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -196,22 +194,22 @@ final class GenerateCommand implements Callable<Integer> {
       ids = tokenizer.orElseThrow().encode(text);
       report.done("");
     }
-    if (ids.length > 0) {
-      return ids;
+    int[] start = Generator.orEndOfText(config, ids);
+    if (ids.length == 0) {
+      report.note("The prompt is empty: starting from end-of-text.");
     }
-    if (config.eosTokenId() < 0) {
-      throw new IllegalArgumentException(
-          "the prompt is empty, and this model has no end-of-text token to start from");
-    }
-    report.note("The prompt is empty: starting from end-of-text.");
-    return new int[] {config.eosTokenId()};
+    return start;
   }
 
   private void generate(Task task) {
     GptConfig config = task.engine.config();
     var output =
         new TextOutput(
-            terminal, json, asIds, task.held, task.tokenizer, new StopStrings(stop.strings()));
+            terminal,
+            json,
+            asIds,
+            task.held,
+            task.tokenizer.map(t -> new TextPieces(t, stop.strings())));
     try (Session session = task.engine.newSession();
         var _ = new Interrupt()) {
       Chooser chooser = chooser(task, session);
@@ -222,7 +220,7 @@ final class GenerateCommand implements Callable<Integer> {
       task.report.begin("Running model...");
       timings.end(Phase.OTHER);
       long waited = CoreProvider.warmUpWaitNanos();
-      var result =
+      var generated =
           generator.generate(
               session,
               config,
@@ -234,10 +232,7 @@ final class GenerateCommand implements Callable<Integer> {
                 return output.accept(id);
               });
       timings.generated(CoreProvider.warmUpWaitNanos() - waited);
-      output.end();
-      if (output.stopped()) {
-        result = new Generator.Result(result.ids(), Stop.STOP_STRING, result.left());
-      }
+      Generator.Result result = output.end(generated);
       sayLeftOut(result.left());
       task.report.finished(result, task.tokenizer.map(_ -> output.text()), config);
       output.release();
@@ -263,16 +258,12 @@ final class GenerateCommand implements Callable<Integer> {
       return search.contrastiveSearch(
           session, config, task.penalties, sampling.topK().orElseThrow());
     }
-    Warping warping = sampling.warping();
-    if (warping.greedy() && task.penalties.equals(Penalties.NONE)) {
-      return Chooser.GREEDY;
-    }
-    return new Sampler(config, task.penalties, warping, warping.greedy() ? 0 : seed(task), 0);
+    return Sampler.of(config, task.penalties, sampling.warping(), () -> seed(task));
   }
 
   /** The seed that was given, or one that is drawn, and then said aloud. */
   private long seed(Task task) {
-    long seed = sampling.seed().orElseGet(SamplingOptions::freshSeed);
+    long seed = sampling.seed().orElseGet(Sampler::freshSeed);
     if (sampling.seed().isEmpty() && !json) {
       terminal.say("Seed: " + seed);
     }

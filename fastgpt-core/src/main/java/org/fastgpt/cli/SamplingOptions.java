@@ -1,6 +1,5 @@
 package org.fastgpt.cli;
 
-import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -168,11 +167,6 @@ final class SamplingOptions {
           "--seed " + seed + ": a whole number ≥ 0 expected, or -1 to draw one");
     }
     return Optional.ofNullable(seed).filter(s -> s >= 0);
-  }
-
-  /** A seed to draw by if none was given; short enough to be typed. */
-  static long freshSeed() {
-    return new SecureRandom().nextInt() & 0xffffffffL;
   }
 
   /**

@@ -2,6 +2,7 @@ package org.fastgpt.cli;
 
 import java.util.List;
 import java.util.Set;
+import org.fastgpt.Generator;
 import org.fastgpt.GptConfig;
 import picocli.CommandLine.Option;
 
@@ -73,9 +74,7 @@ final class StopOptions {
    * @throws IllegalArgumentException one is outside the vocabulary
    */
   void check(GptConfig config) {
-    if (!stopTokens.isEmpty()) {
-      config.checkIds(stopTokens.stream().mapToInt(id -> id).toArray());
-    }
+    Generator.checkStopTokens(config, tokens());
   }
 
   /**

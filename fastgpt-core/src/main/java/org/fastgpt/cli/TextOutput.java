@@ -1,9 +1,8 @@
 package org.fastgpt.cli;
 
 import java.util.Optional;
-import org.fastgpt.StopStrings;
-import org.fastgpt.tokenizer.StreamDecoder;
-import org.fastgpt.tokenizer.Tokenizer;
+import org.fastgpt.Generator;
+import org.fastgpt.TextPieces;
 
 /**
  * The new text, as it comes, on standard output: never half a character, nothing of a stop string
@@ -15,8 +14,7 @@ final class TextOutput {
   private final boolean silent;
   private final boolean asIds;
   private final boolean held;
-  private final Optional<StreamDecoder> decoder;
-  private final StopStrings stops;
+  private final Optional<TextPieces> pieces;
   private final StringBuilder text = new StringBuilder();
   private final StringBuilder waiting = new StringBuilder();
   private boolean first = true;
@@ -26,39 +24,33 @@ final class TextOutput {
    * before {@link #release} if {@code held}.
    */
   TextOutput(
-      Terminal terminal,
-      boolean silent,
-      boolean asIds,
-      boolean held,
-      Optional<Tokenizer> tokenizer,
-      StopStrings stops) {
+      Terminal terminal, boolean silent, boolean asIds, boolean held, Optional<TextPieces> pieces) {
     this.terminal = terminal;
     this.silent = silent;
     this.asIds = asIds;
     this.held = held;
-    this.stops = stops;
-    decoder = tokenizer.map(StreamDecoder::new);
+    this.pieces = pieces;
   }
 
   /** Prints a token; false when nobody wants to read on. */
   boolean accept(int id) {
-    decoder.ifPresent(d -> give(stops.push(d.push(id))));
+    pieces.ifPresent(p -> give(p.push(id)));
     if (asIds) {
       print((first ? "" : " ") + id);
       first = false;
     }
-    return !stops.found() && !Interrupt.happened() && !terminal.out().checkError();
+    return !stopped() && !Interrupt.happened() && !terminal.out().checkError();
   }
 
-  /** The end of the text. */
-  void end() {
-    decoder.ifPresent(d -> give(stops.push(d.flush()) + stops.flush()));
+  /** The end of the text, and why it is the end. */
+  Generator.Result end(Generator.Result generated) {
+    pieces.ifPresent(p -> give(p.end()));
     print(System.lineSeparator());
+    return pieces.map(p -> p.ended(generated)).orElse(generated);
   }
 
-  /** Whether a stop string ended it. */
-  boolean stopped() {
-    return stops.found();
+  private boolean stopped() {
+    return pieces.isPresent() && pieces.get().stopped();
   }
 
   /** All that was given out, without the last line's end. */

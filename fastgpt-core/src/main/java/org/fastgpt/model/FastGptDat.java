@@ -52,7 +52,7 @@ final class FastGptDat implements Format {
 
     Checkpoint read() {
       int[] h = take("the header", 4 * FIRST_HEADER).toArray(Gguf.INT);
-      boolean marked = h[0] == FastGpt.MARK;
+      boolean marked = h[0] == FastGptTensors.MARK;
       int first = 0; // where the sizes begin
       if (marked) {
         at = 0;
@@ -63,36 +63,37 @@ final class FastGptDat implements Format {
         }
       }
       GptConfig sizes =
-          FastGpt.config(
+          FastGptTensors.config(
               file, h[first], h[first + 1], h[first + 2], h[first + 3], h[first + 4], -1);
       Map<String, MemorySegment> arrays = arrays(sizes);
       List<String> tokens = texts(FastGptGguf.DECODER_TXT, h[first + 5], h[first + 6]);
       Optional<List<String>> merges =
           marked ? Optional.of(texts(FastGptGguf.VOCAB_TXT, h[9], h[10])) : Optional.empty();
-      byte[] alphabet = marked ? FastGpt.codePointsOfBytes() : FastGpt.bytesOfCodePoints();
-      FastGpt.checkAlphabet(file, ints(FastGptGguf.BYTE_DECODER, h[h.length - 1]), alphabet);
+      byte[] alphabet =
+          marked ? FastGptTensors.codePointsOfBytes() : FastGptTensors.bytesOfCodePoints();
+      FastGptTensors.checkAlphabet(file, ints(FastGptGguf.BYTE_DECODER, h[h.length - 1]), alphabet);
       if (at != all.byteSize()) {
         throw bad((all.byteSize() - at) + " bytes found after the last array");
       }
       GptConfig config =
-          FastGpt.config(
+          FastGptTensors.config(
               file,
               sizes.nVocab(),
               sizes.nCtx(),
               sizes.nEmbd(),
               sizes.nLayer(),
               sizes.nHead(),
-              FastGpt.endOfText(tokens));
+              FastGptTensors.endOfText(tokens));
       return new Checkpoint(
           marked ? "fastGPT's model.dat, version 1" : "fastGPT's first model.dat",
           config,
-          FastGpt.tensors(config, arrays),
+          FastGptTensors.tensors(config, arrays),
           Optional.of(tokenizer(tokens, merges)));
     }
 
     private Map<String, MemorySegment> arrays(GptConfig sizes) {
       var arrays = new LinkedHashMap<String, MemorySegment>();
-      FastGpt.shapes(sizes)
+      FastGptTensors.shapes(sizes)
           .forEach(
               (name, shape) -> {
                 try {
@@ -108,14 +109,14 @@ final class FastGptDat implements Format {
 
     private List<String> texts(String what, int indices, int bytes) {
       MemorySegment index = ints(what, indices);
-      return FastGpt.texts(file, what, index, take(what, bytes));
+      return FastGptTensors.texts(file, what, index, take(what, bytes));
     }
 
     private Supplier<Tokenizer> tokenizer(List<String> tokens, Optional<List<String>> merges) {
       Path folder = file.toAbsolutePath().getParent();
       return () -> {
         if (merges.isPresent()) {
-          List<String> lines = FastGpt.withoutLastLine(merges.get());
+          List<String> lines = FastGptTensors.withoutLastLine(merges.get());
           return Tokenizer.of(file, tokens, lines, _ -> false);
         }
         return Models.hasVocabulary(folder)

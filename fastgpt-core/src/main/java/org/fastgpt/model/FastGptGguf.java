@@ -32,22 +32,23 @@ final class FastGptGguf {
 
   static Checkpoint read(Gguf gguf) {
     int[] h = gguf.tensor(HEADER, Gguf.Type.I32, List.of(HEADER_INTS)).data().toArray(Gguf.INT);
-    if (h[0] != FastGpt.MARK || (h[1] != 1 && h[1] != VERSION)) {
+    if (h[0] != FastGptTensors.MARK || (h[1] != 1 && h[1] != VERSION)) {
       throw gguf.bad(
           "header: fastGPT's mark %x and version 1 or 2 expected, %x and %d found"
-              .formatted(FastGpt.MARK, h[0], h[1]));
+              .formatted(FastGptTensors.MARK, h[0], h[1]));
     }
     MemorySegment index = gguf.tensor(IDX, Gguf.Type.I32, List.of(h[7])).data();
     MemorySegment text = gguf.tensor(DECODER_TXT, Gguf.Type.I8, List.of(h[8])).data();
     MemorySegment mergesIndex = gguf.tensor(VOCAB_IDX, Gguf.Type.I32, List.of(h[9])).data();
     MemorySegment mergesText = gguf.tensor(VOCAB_TXT, Gguf.Type.I8, List.of(h[10])).data();
-    FastGpt.checkAlphabet(
+    FastGptTensors.checkAlphabet(
         gguf.file(),
         gguf.tensor(BYTE_DECODER, Gguf.Type.I32, List.of(h[11])).data(),
-        FastGpt.codePointsOfBytes());
-    List<String> tokens = FastGpt.texts(gguf.file(), DECODER_TXT, index, text);
+        FastGptTensors.codePointsOfBytes());
+    List<String> tokens = FastGptTensors.texts(gguf.file(), DECODER_TXT, index, text);
     GptConfig config =
-        FastGpt.config(gguf.file(), h[2], h[3], h[4], h[5], h[6], FastGpt.endOfText(tokens));
+        FastGptTensors.config(
+            gguf.file(), h[2], h[3], h[4], h[5], h[6], FastGptTensors.endOfText(tokens));
     return new Checkpoint(
         "fastGPT's GGUF, version " + h[1],
         config,
@@ -57,15 +58,15 @@ final class FastGptGguf {
                 Tokenizer.of(
                     gguf.file(),
                     tokens,
-                    FastGpt.withoutLastLine(
-                        FastGpt.texts(gguf.file(), VOCAB_TXT, mergesIndex, mergesText)),
+                    FastGptTensors.withoutLastLine(
+                        FastGptTensors.texts(gguf.file(), VOCAB_TXT, mergesIndex, mergesText)),
                     _ -> false)));
   }
 
   private static Map<String, StoredTensor> tensors(Gguf gguf, GptConfig config) {
     var arrays = new LinkedHashMap<String, MemorySegment>();
-    FastGpt.shapes(config)
+    FastGptTensors.shapes(config)
         .forEach((name, shape) -> arrays.put(name, gguf.tensor(name, Gguf.Type.F32, shape).data()));
-    return FastGpt.tensors(config, arrays);
+    return FastGptTensors.tensors(config, arrays);
   }
 }

@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 import org.fastgpt.GptConfig;
-import org.fastgpt.model.FastGpt.Texts;
+import org.fastgpt.model.FastGptTensors.Texts;
 import org.fastgpt.tokenizer.Tokenizer;
 
 /** Writes fastGPT's layouts, which its Fortran reads. The same bytes as its create_model.py. */
@@ -33,11 +33,11 @@ final class FastGptWriters {
       GptConfig c = checked(model);
       Tokenizer tokenizer = model.requireTokenizer();
       Texts tokens = Texts.of(tokenizer.vocabulary());
-      Texts merges = Texts.of(FastGpt.withLastLine(tokenizer.merges()));
-      byte[] alphabet = FastGpt.codePointsOfBytes();
+      Texts merges = Texts.of(FastGptTensors.withLastLine(tokenizer.merges()));
+      byte[] alphabet = FastGptTensors.codePointsOfBytes();
       byte[] header =
-          FastGpt.int32s(
-              FastGpt.MARK,
+          FastGptTensors.int32s(
+              FastGptTensors.MARK,
               FastGptGguf.VERSION,
               c.nVocab(),
               c.nCtx(),
@@ -52,7 +52,7 @@ final class FastGptWriters {
       var gguf = new GgufWriter();
       gguf.int32(FastGptGguf.DATA_OFFSET, dataOffset);
       small(gguf, FastGptGguf.HEADER, Gguf.Type.I32, header);
-      FastGpt.shapes(c)
+      FastGptTensors.shapes(c)
           .forEach((name, shape) -> gguf.tensor(name, Gguf.Type.F32, shape, stacked(model, name)));
       small(gguf, FastGptGguf.IDX, Gguf.Type.I32, tokens.index());
       small(gguf, FastGptGguf.DECODER_TXT, Gguf.Type.I8, tokens.text());
@@ -84,10 +84,10 @@ final class FastGptWriters {
     public void write(Model model, Path file, Progress progress) {
       GptConfig c = checked(model);
       Texts tokens = Texts.of(model.requireTokenizer().vocabulary());
-      byte[] alphabet = FastGpt.bytesOfCodePoints();
+      byte[] alphabet = FastGptTensors.bytesOfCodePoints();
       var plan = new FilePlan();
       plan.add(
-          FastGpt.int32s(
+          FastGptTensors.int32s(
               c.nVocab(),
               c.nCtx(),
               c.nEmbd(),
@@ -96,7 +96,7 @@ final class FastGptWriters {
               tokens.indices(),
               tokens.text().length,
               alphabet.length / 4));
-      FastGpt.shapes(c)
+      FastGptTensors.shapes(c)
           .forEach((name, shape) -> plan.add(stacked(model, name), Gguf.Type.F32.bytes(shape)));
       plan.add(tokens.index());
       plan.add(tokens.text());
@@ -106,13 +106,13 @@ final class FastGptWriters {
   }
 
   private static GptConfig checked(Model model) {
-    FastGpt.checkConfig(model.config());
+    FastGptTensors.checkConfig(model.config());
     return model.config();
   }
 
   /** The tensors of all layers, one after the other. */
   private static FilePlan.Data stacked(Model model, String array) {
-    List<String> members = FastGpt.members(model.config(), array);
+    List<String> members = FastGptTensors.members(model.config(), array);
     long bytes = model.floats(members.getFirst()).byteSize(); // all are of the same shape
     return (chunk, from) -> {
       for (long at = 0; at < chunk.byteSize(); ) {

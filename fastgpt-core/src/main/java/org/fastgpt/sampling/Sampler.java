@@ -1,5 +1,7 @@
 package org.fastgpt.sampling;
 
+import java.security.SecureRandom;
+import java.util.function.LongSupplier;
 import org.fastgpt.Chooser;
 import org.fastgpt.GptConfig;
 
@@ -33,6 +35,25 @@ public final class Sampler implements Chooser {
     eos = config.eosTokenId();
     scores = new Scores(config.nVocab());
     counts = new int[config.nVocab()];
+  }
+
+  /**
+   * What chooses by penalties and warping: greedy choice itself where they leave nothing else.
+   *
+   * @param seed asked for if tokens are drawn
+   * @throws IllegalArgumentException penalties name a token that the model does not have
+   */
+  public static Chooser of(
+      GptConfig config, Penalties penalties, Warping warping, LongSupplier seed) {
+    if (warping.greedy() && penalties.equals(Penalties.NONE)) {
+      return Chooser.GREEDY;
+    }
+    return new Sampler(config, penalties, warping, warping.greedy() ? 0 : seed.getAsLong(), 0);
+  }
+
+  /** A seed to draw by if none was given; short enough to be typed. */
+  public static long freshSeed() {
+    return new SecureRandom().nextInt() & 0xffffffffL;
   }
 
   /**

@@ -142,18 +142,19 @@ class FastGptAndLlamaTest {
   /** Between its first model.dat and GGUF fastGPT had a mark before it, and the merges behind. */
   static byte[] markedDat() throws IOException {
     byte[] first = Files.readAllBytes(Data.FORMATS.resolve("dat/model.dat"));
-    FastGpt.Texts merges;
+    FastGptTensors.Texts merges;
     try (Model model = Model.open(Data.FORMATS)) {
-      merges = FastGpt.Texts.of(FastGpt.withLastLine(model.requireTokenizer().merges()));
+      merges =
+          FastGptTensors.Texts.of(FastGptTensors.withLastLine(model.requireTokenizer().merges()));
     }
     var file = new ByteArrayOutputStream();
-    file.writeBytes(FastGpt.int32s(FastGpt.MARK, 1));
+    file.writeBytes(FastGptTensors.int32s(FastGptTensors.MARK, 1));
     file.write(first, 0, 28); // the sizes, but for that of the alphabet
-    file.writeBytes(FastGpt.int32s(merges.indices(), merges.text().length, 256));
-    file.write(first, 32, first.length - 32 - 4 * FastGpt.CODE_POINTS);
+    file.writeBytes(FastGptTensors.int32s(merges.indices(), merges.text().length, 256));
+    file.write(first, 32, first.length - 32 - 4 * FastGptTensors.CODE_POINTS);
     file.writeBytes(merges.index());
     file.writeBytes(merges.text());
-    file.writeBytes(FastGpt.codePointsOfBytes());
+    file.writeBytes(FastGptTensors.codePointsOfBytes());
     return file.toByteArray();
   }
 

@@ -172,7 +172,8 @@ class GgufTest {
     refusedDat(b -> b.putInt(12, -1), ": header: size -1 is not in [1, 16777216]");
     refusedDat(b -> b.putInt(0, 1 << 24), ": wte: 2147483648 bytes expected, ");
     refusedDat(
-        b -> b.putInt(0, FastGpt.MARK).putInt(4, 9), ": version 1 of model.dat expected, 9 found");
+        b -> b.putInt(0, FastGptTensors.MARK).putInt(4, 9),
+        ": version 1 of model.dat expected, 9 found");
   }
 
   private void refusedDat(Consumer<ByteBuffer> change, String message) throws IOException {

@@ -18,7 +18,7 @@ import org.fastgpt.tokenizer.Tokenizer;
  * one parameter of all layers, [n_layer, ...]; matrices [in, out], as Conv1D; and texts, one after
  * the other, with an array of where each begins. As in fastGPT's {@code create_model.py}.
  */
-final class FastGpt {
+final class FastGptTensors {
   /** Marks a file of fastGPT; its digits look like the letters. */
   static final int MARK = 0xfa51697;
 
@@ -49,7 +49,7 @@ final class FastGpt {
     NAMES.put("ln_f.weight", "lnf_g");
   }
 
-  private FastGpt() {}
+  private FastGptTensors() {}
 
   /**
    * The configuration of a file that says only these sizes.
