@@ -11,11 +11,15 @@ module org.fastgpt.core {
   requires java.net.http;
   requires jdk.incubator.vector;
   requires me.tongfei.progressbar;
+  requires org.jline.reader;
+  requires org.jline.terminal;
 
   exports org.fastgpt;
+  exports org.fastgpt.chat;
   exports org.fastgpt.cli;
   exports org.fastgpt.core;
   exports org.fastgpt.download;
+  exports org.fastgpt.inspect;
   exports org.fastgpt.model;
   exports org.fastgpt.sampling;
   exports org.fastgpt.tokenizer;

@@ -166,7 +166,7 @@ final class ChatCommand implements Callable<Integer> {
         .seed()
         .orElseGet(
             () -> {
-              long seed = SamplingOptions.freshSeed();
+              long seed = Sampler.freshSeed();
               terminal.say("Seed: " + seed);
               return seed;
             });
