@@ -1,8 +1,7 @@
 package org.fastgpt.cli;
 
+import java.util.List;
 import java.util.Optional;
-import org.fastgpt.StopStrings;
-import org.fastgpt.tokenizer.StreamDecoder;
 import org.fastgpt.tokenizer.Tokenizer;
 
 /**
@@ -15,9 +14,7 @@ final class TextOutput {
   private final boolean silent;
   private final boolean asIds;
   private final boolean held;
-  private final Optional<StreamDecoder> decoder;
-  private final StopStrings stops;
-  private final StringBuilder text = new StringBuilder();
+  private final Optional<StoppedText> text;
   private final StringBuilder waiting = new StringBuilder();
   private boolean first = true;
 
@@ -31,39 +28,38 @@ final class TextOutput {
       boolean asIds,
       boolean held,
       Optional<Tokenizer> tokenizer,
-      StopStrings stops) {
+      List<String> stops) {
     this.terminal = terminal;
     this.silent = silent;
     this.asIds = asIds;
     this.held = held;
-    this.stops = stops;
-    decoder = tokenizer.map(StreamDecoder::new);
+    text = tokenizer.map(t -> new StoppedText(t, stops));
   }
 
   /** Prints a token; false when nobody wants to read on. */
   boolean accept(int id) {
-    decoder.ifPresent(d -> give(stops.push(d.push(id))));
+    text.ifPresent(t -> give(t.push(id)));
     if (asIds) {
       print((first ? "" : " ") + id);
       first = false;
     }
-    return !stops.found() && !Interrupt.happened() && !terminal.out().checkError();
+    return !stopped() && !Interrupt.happened() && !terminal.out().checkError();
   }
 
   /** The end of the text. */
   void end() {
-    decoder.ifPresent(d -> give(stops.push(d.flush()) + stops.flush()));
+    text.ifPresent(t -> give(t.end()));
     print(System.lineSeparator());
   }
 
   /** Whether a stop string ended it. */
   boolean stopped() {
-    return stops.found();
+    return text.isPresent() && text.get().stopped();
   }
 
   /** All that was given out, without the last line's end. */
   String text() {
-    return text.toString();
+    return text.map(StoppedText::text).orElse("");
   }
 
   /** Prints what was held. */
@@ -76,7 +72,6 @@ final class TextOutput {
   }
 
   private void give(String more) {
-    text.append(more);
     if (!asIds) {
       print(more);
     }
