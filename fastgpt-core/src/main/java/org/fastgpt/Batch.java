@@ -22,6 +22,16 @@ public interface Batch extends AutoCloseable {
         : new SessionBatch(engine, rows);
   }
 
+  /** A batch as by {@link #of} whose rows can be forked; if the engine's cannot, of sessions. */
+  static Batch forking(Engine engine, int rows) {
+    Batch batch = of(engine, rows);
+    if (batch.forks()) {
+      return batch;
+    }
+    batch.close();
+    return new SessionBatch(engine, rows);
+  }
+
   /**
    * Opens a row for a new sequence, empty as yet.
    *
@@ -29,6 +39,23 @@ public interface Batch extends AutoCloseable {
    * @throws IllegalStateException all rows are in use, or the batch is closed
    */
   int add();
+
+  /** Whether {@link #fork} is to be had. */
+  default boolean forks() {
+    return false;
+  }
+
+  /**
+   * Opens a row that holds the same sequence as another; from here on each goes its own way.
+   *
+   * @return its slot, in [0, rows)
+   * @throws IllegalArgumentException no row has that slot
+   * @throws IllegalStateException all rows are in use, or the batch is closed
+   * @throws UnsupportedOperationException the rows of this batch cannot be forked
+   */
+  default int fork(int slot) {
+    throw new UnsupportedOperationException("the rows of this batch cannot be forked");
+  }
 
   /**
    * Number of tokens that a row has taken in.

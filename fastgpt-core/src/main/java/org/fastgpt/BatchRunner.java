@@ -3,8 +3,10 @@ package org.fastgpt;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.IntPredicate;
 import org.fastgpt.Generator.Result;
@@ -25,15 +27,25 @@ public record BatchRunner(Engine engine, int rows) {
    * @param prompt at least one token, and fewer than the context holds
    * @param n up to so many new tokens; -1: as many as the context holds
    * @param stopAtEndOfText whether the end-of-text token ends it
+   * @param stopTokens other tokens that end it
    * @param chooser chooses each token
    * @param each gets every new token as it comes; false ends the text
    */
   public record Request(
-      int[] prompt, int n, boolean stopAtEndOfText, Chooser chooser, IntPredicate each) {
+      int[] prompt,
+      int n,
+      boolean stopAtEndOfText,
+      Set<Integer> stopTokens,
+      Chooser chooser,
+      IntPredicate each) {
+
+    public Request {
+      stopTokens = Set.copyOf(stopTokens);
+    }
 
     /** Greedy, up to end-of-text. */
     public Request(int[] prompt, int n) {
-      this(prompt, n, true, Chooser.GREEDY, _ -> true);
+      this(prompt, n, true, Set.of(), Chooser.GREEDY, _ -> true);
     }
 
     /**
@@ -57,36 +69,79 @@ public record BatchRunner(Engine engine, int rows) {
    * @throws IllegalStateException as {@link Request#check}
    */
   public void run(Iterator<Request> requests, Consumer<Result> results) {
-    var inOrder = new ArrayDeque<Text>();
-    var running = new ArrayList<Text>();
     try (Batch batch = Batch.of(engine, rows)) {
-      do {
-        while (running.size() < rows && requests.hasNext()) {
-          var text = new Text(requests.next(), engine.config());
-          inOrder.add(text);
-          if (text.stop == null) {
-            text.slot = batch.add();
-            running.add(text);
-          }
-        }
-        if (!running.isEmpty()) {
-          step(batch, running);
-        }
-        while (!inOrder.isEmpty() && inOrder.peek().stop != null) {
-          results.accept(inOrder.remove().result());
-        }
-      } while (!running.isEmpty() || requests.hasNext());
+      run(batch, text -> text.slot = batch.add(), requests, results);
     }
   }
 
-  /** One more token for each text; those that are done give up their rows. */
-  private void step(Batch batch, List<Text> running) {
+  /**
+   * Runs requests of one prompt. It is processed once, and each text goes on from a fork; where the
+   * engine has none, once for each.
+   *
+   * @param results gets one result for each request, in the order of the requests
+   * @throws IllegalArgumentException as {@link Request#check}, or a request has another prompt
+   * @throws IllegalStateException as {@link Request#check}
+   */
+  public void runForks(int[] prompt, Iterator<Request> requests, Consumer<Result> results) {
+    new Request(prompt, 0).check(engine.config());
+    try (Batch batch = Batch.forking(engine, rows + 1)) {
+      int root = batch.add();
+      var next = new float[engine.config().nVocab()]; // the logits that follow the prompt
+      batch.step(
+          new int[] {root},
+          new int[][] {prompt},
+          (_, logits) -> System.arraycopy(logits, 0, next, 0, next.length));
+      run(
+          batch,
+          text -> {
+            if (!Arrays.equals(text.request.prompt, prompt)) {
+              throw new IllegalArgumentException("a fork of another prompt");
+            }
+            text.slot = batch.fork(root);
+            text.take(next);
+          },
+          requests,
+          results);
+    }
+  }
+
+  /** {@code start} gives a text its row. */
+  private void run(
+      Batch batch, Consumer<Text> start, Iterator<Request> requests, Consumer<Result> results) {
+    var inOrder = new ArrayDeque<Text>();
+    var running = new ArrayList<Text>();
+    do {
+      while (running.size() < rows && requests.hasNext()) {
+        var text = new Text(requests.next(), engine.config());
+        inOrder.add(text);
+        if (text.stop == null) {
+          start.accept(text);
+          running.add(text);
+        }
+        release(batch, running);
+      }
+      if (!running.isEmpty()) {
+        step(batch, running);
+        release(batch, running);
+      }
+      while (!inOrder.isEmpty() && inOrder.peek().stop != null) {
+        results.accept(inOrder.remove().result());
+      }
+    } while (!running.isEmpty() || requests.hasNext());
+  }
+
+  /** One more token for each text. */
+  private static void step(Batch batch, List<Text> running) {
     int[] slots = running.stream().mapToInt(text -> text.slot).toArray();
     int[][] ids =
         running.stream().map(text -> text.from(batch.position(text.slot))).toArray(int[][]::new);
-    Text[] bySlot = new Text[rows];
-    running.forEach(text -> bySlot[text.slot] = text);
-    batch.step(slots, ids, (slot, logits) -> bySlot[slot].take(logits));
+    var bySlot = new HashMap<Integer, Text>();
+    running.forEach(text -> bySlot.put(text.slot, text));
+    batch.step(slots, ids, (slot, logits) -> bySlot.get(slot).take(logits));
+  }
+
+  /** Texts that are done give up their rows. */
+  private static void release(Batch batch, List<Text> running) {
     for (Text text : running) {
       if (text.stop != null) {
         batch.remove(text.slot);
@@ -126,6 +181,10 @@ public record BatchRunner(Engine engine, int rows) {
       int id = request.chooser.choose(logits, ids, request.prompt.length, length);
       if (request.stopAtEndOfText && id == config.eosTokenId()) {
         stop = Stop.END_OF_TEXT;
+        return;
+      }
+      if (request.stopTokens.contains(id)) {
+        stop = Stop.STOP_TOKEN;
         return;
       }
       ids[length++] = id;

@@ -133,6 +133,7 @@ public record GenerationOptions(
             repetitionPenalty,
             p.presence(),
             p.frequency(),
+            p.repeatLastN(),
             p.noRepeatNgram(),
             p.badWords(),
             p.minNewTokens()));
@@ -147,6 +148,7 @@ public record GenerationOptions(
             p.repetition(),
             p.presence(),
             p.frequency(),
+            p.repeatLastN(),
             noRepeatNgramSize,
             p.badWords(),
             p.minNewTokens()));
@@ -161,6 +163,7 @@ public record GenerationOptions(
             p.repetition(),
             p.presence(),
             p.frequency(),
+            p.repeatLastN(),
             p.noRepeatNgram(),
             badWordsIds.stream().map(Bias::forbidding).toList(),
             p.minNewTokens()));
@@ -175,6 +178,7 @@ public record GenerationOptions(
             p.repetition(),
             p.presence(),
             p.frequency(),
+            p.repeatLastN(),
             p.noRepeatNgram(),
             p.badWords(),
             minNewTokens));

@@ -5,11 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.fastgpt.model.Model;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What every batch promises: core's, and that of sessions, which stands in for others. */
@@ -86,6 +90,56 @@ class BatchContractTest {
           .hasMessage("all 2 rows of the batch are in use");
       assertThat(batch.position(a)).isEqualTo(2);
       assertThat(batch.position(b)).isEqualTo(1);
+    }
+  }
+
+  static Stream<Arguments> forking() {
+    var fake = new FakeEngine(1024, 256, 5);
+    return Stream.of(
+        Arguments.of("sessions that fork", core, new SessionBatch(core, 3)),
+        Arguments.of("sessions that process again", fake, new SessionBatch(fake, 3)),
+        Arguments.of("whatever core has", core, Batch.forking(core, 3)));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("forking")
+  void aForkGoesItsOwnWay(String name, Engine engine, Batch batch) {
+    try (batch) {
+      int row = batch.add();
+      step(batch, new int[] {row}, new int[][] {{1, 2}});
+      step(batch, new int[] {row}, new int[][] {{3}});
+      int fork = batch.fork(row);
+      assertThat(batch.position(fork)).isEqualTo(3);
+      step(batch, new int[] {fork}, new int[][] {{9}});
+      int ofFork = batch.fork(fork);
+      batch.remove(fork);
+      assertGoesOn(batch, engine, row, 1, 2, 3);
+      assertGoesOn(batch, engine, ofFork, 1, 2, 3, 9);
+    }
+  }
+
+  private static void assertGoesOn(Batch batch, Engine engine, int row, int... ids) {
+    try (Session session = engine.newSession()) {
+      session.forward(ids);
+      float[] expected = session.forward(5);
+      batch.step(
+          new int[] {row},
+          new int[][] {{5}},
+          (_, logits) -> assertThat(logits).containsExactly(expected));
+    }
+  }
+
+  @Test
+  void refusesForksThatAreNotToBeHad() {
+    try (Batch batch = new SessionBatch(core, 2);
+        Batch forking = Batch.forking(core, 1)) {
+      assertRefused("no row 0", () -> batch.fork(0));
+      int row = batch.add();
+      batch.fork(row);
+      assertThatThrownBy(() -> batch.fork(row))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("all 2 rows of the batch are in use");
+      assertThat(forking.forks()).isTrue();
     }
   }
 

@@ -4,15 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.fastgpt.BatchRunner.Request;
 import org.fastgpt.Generator.Result;
 import org.fastgpt.Generator.Stop;
 import org.fastgpt.model.Model;
+import org.fastgpt.sampling.Penalties;
+import org.fastgpt.sampling.Sampler;
+import org.fastgpt.sampling.Warping;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -60,9 +65,63 @@ class BatchRunnerTest {
     }
   }
 
+  /** More texts than rows, so that forks are made at different times. */
+  @ParameterizedTest
+  @CsvSource({"1, true", "3, true", "3, false", "50, true"})
+  void textsOfOnePromptAreThoseOfTheGenerator(int rows, boolean forkable) {
+    Engine engine = forkable ? core : new FakeEngine(1024, 256, 5);
+    int[] prompt = {3, 1, 4, 1, 5, 9};
+    var warping = new Warping(1, 0, 1, 0, 1);
+    List<Request> requests =
+        IntStream.range(0, 12)
+            .mapToObj(
+                i ->
+                    new Request(
+                        prompt,
+                        i == 7 ? -1 : i % 5 * 6, // 0 also
+                        i != 7,
+                        Set.of(i),
+                        new Sampler(engine.config(), Penalties.NONE, warping, i),
+                        _ -> true))
+            .toList();
+    var results = new ArrayList<Result>();
+    new BatchRunner(engine, rows).runForks(prompt, requests.iterator(), results::add);
+    assertThat(results).hasSize(12);
+    try (Session session = engine.newSession()) {
+      for (int i = 0; i < 12; i++) {
+        Request request = requests.get(i);
+        Result expected =
+            new Generator(true, request.stopAtEndOfText())
+                .with(request.chooser())
+                .stoppingAt(request.stopTokens())
+                .generate(session, engine.config(), prompt, request.n(), _ -> true);
+        assertThat(results.get(i)).as("text %d", i).usingRecursiveComparison().isEqualTo(expected);
+      }
+    }
+  }
+
+  @Test
+  void aPromptOfSeveralTextsIsProcessedOnce() {
+    var forks = new CountingForks(new FakeEngine(50, 200, 5));
+    int[] prompt = new int[100];
+    List<Request> requests =
+        Collections.nCopies(10, new Request(prompt, 4, false, Set.of(), Chooser.GREEDY, _ -> true));
+    new BatchRunner(forks, 3).runForks(prompt, requests.iterator(), _ -> {});
+    assertThat(forks.processed).isEqualTo(100 + 10 * 3); // the last token of each is not
+    assertThat(forks.open).isZero();
+  }
+
+  @Test
+  void refusesAnotherPromptAmongForks() {
+    Iterator<Request> requests = List.of(new Request(new int[] {2}, 3)).iterator();
+    assertThatThrownBy(() -> new BatchRunner(core, 2).runForks(new int[] {1}, requests, _ -> {}))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("a fork of another prompt");
+  }
+
   private static Request request(int[] prompt, Random random) {
     int n = random.nextInt(10) == 0 ? -1 : random.nextInt(25); // 0 also
-    return new Request(prompt, n, random.nextBoolean(), Chooser.GREEDY, _ -> true);
+    return new Request(prompt, n, random.nextBoolean(), Set.of(), Chooser.GREEDY, _ -> true);
   }
 
   @Test
@@ -87,7 +146,8 @@ class BatchRunnerTest {
   void aRequestChoosesAndSeesItsOwnTokens() {
     var seen = new ArrayList<Integer>();
     Chooser counts = (_, _, promptLength, length) -> 100 + length - promptLength;
-    var first = new Request(new int[] {1, 2}, 9, true, counts, id -> seen.add(id) && id < 102);
+    var first =
+        new Request(new int[] {1, 2}, 9, true, Set.of(), counts, id -> seen.add(id) && id < 102);
     List<Result> results =
         run(new BatchRunner(core, 2), List.of(first, new Request(new int[] {3}, 2)).iterator());
     assertThat(seen).containsExactly(100, 101, 102);
@@ -96,19 +156,23 @@ class BatchRunnerTest {
   }
 
   @Test
-  void endOfTextEndsATextUnlessToldOtherwise() {
+  void endOfTextAndStopTokensEndATextUnlessToldOtherwise() {
     int end = core.config().eosTokenId();
     Chooser ends = (_, _, promptLength, length) -> length == promptLength + 2 ? end : 4;
     List<Result> results =
         run(
             new BatchRunner(core, 2),
             List.of(
-                    new Request(new int[] {1}, 5, true, ends, _ -> true),
-                    new Request(new int[] {1}, 5, false, ends, _ -> true))
+                    new Request(new int[] {1}, 5, true, Set.of(), ends, _ -> true),
+                    new Request(new int[] {1}, 5, false, Set.of(), ends, _ -> true),
+                    new Request(new int[] {1}, 5, true, Set.of(7, 4), ends, _ -> true))
                 .iterator());
     assertThat(results.get(0).ids()).containsExactly(4, 4);
     assertThat(results.get(1).ids()).containsExactly(4, 4, end, 4, 4);
-    assertThat(results).extracting(Result::stop).containsExactly(Stop.END_OF_TEXT, Stop.LENGTH);
+    assertThat(results.get(2).ids()).isEmpty();
+    assertThat(results)
+        .extracting(Result::stop)
+        .containsExactly(Stop.END_OF_TEXT, Stop.LENGTH, Stop.STOP_TOKEN);
   }
 
   @Test
@@ -153,5 +217,81 @@ class BatchRunnerTest {
 
     @Override
     public void close() {}
+  }
+
+  /** Sessions that fork, by processing again, which is not counted. */
+  private static final class CountingForks implements Engine {
+    private final Engine engine;
+    private int processed;
+    private int open;
+
+    CountingForks(Engine engine) {
+      this.engine = engine;
+    }
+
+    @Override
+    public String name() {
+      return engine.name();
+    }
+
+    @Override
+    public GptConfig config() {
+      return engine.config();
+    }
+
+    @Override
+    public Session newSession() {
+      return new Counting(engine.newSession(), new int[0]);
+    }
+
+    @Override
+    public void close() {}
+
+    private final class Counting implements Session, Forkable {
+      private final Session session;
+      private int[] held;
+
+      Counting(Session session, int[] held) {
+        this.session = session;
+        this.held = held;
+        open++;
+        if (held.length > 0) {
+          session.forward(held);
+        }
+      }
+
+      @Override
+      public Session fork() {
+        return new Counting(engine.newSession(), held);
+      }
+
+      @Override
+      public int position() {
+        return session.position();
+      }
+
+      @Override
+      public float[] forward(int... ids) {
+        processed += ids.length;
+        held = IntStream.concat(IntStream.of(held), IntStream.of(ids)).toArray();
+        return session.forward(ids);
+      }
+
+      @Override
+      public void forward(int[] ids, LogitsSink each) {
+        throw new UnsupportedOperationException("not needed for a batch");
+      }
+
+      @Override
+      public void rewind(int position) {
+        throw new UnsupportedOperationException("not needed for a batch");
+      }
+
+      @Override
+      public void close() {
+        open--;
+        session.close();
+      }
+    }
   }
 }

@@ -96,7 +96,7 @@ class GeneratorPropertiesTest {
   }
 
   private Sampler sampler(int seed) {
-    return new Sampler(engine.config(), Penalties.NONE, new Warping(0.3, 0, 1, 0, 1), seed, 0);
+    return new Sampler(engine.config(), Penalties.NONE, new Warping(0.3, 0, 1, 0, 1), seed);
   }
 
   private Result run(Generator generator, List<Integer> prompt, int n) {

@@ -78,6 +78,11 @@ final class Answer {
     object.put("sequences", all);
   }
 
+  /** Several texts, as they were drawn. */
+  void drawn(List<Map<String, Object>> texts) {
+    object.put("sequences", texts);
+  }
+
   private void sequence(Map<String, Object> to, int[] ids, String text, Stop stop) {
     to.put("new_ids", ids);
     tokenizer.ifPresent(_ -> to.put("text", text));

@@ -8,58 +8,87 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.function.IntPredicate;
-import org.fastgpt.BatchRunner.Request;
+import java.util.OptionalLong;
+import java.util.function.LongSupplier;
 import org.fastgpt.Chooser;
 import org.fastgpt.GptConfig;
+import org.fastgpt.model.InputDat;
+import org.fastgpt.model.Model;
+import org.fastgpt.sampling.Penalties;
+import org.fastgpt.sampling.Sampler;
+import org.fastgpt.sampling.Warping;
 import org.fastgpt.tokenizer.Tokenizer;
 
 /**
  * The prompts of a batch: a JSON object on each line, with {@code prompt} or {@code prompt_ids},
- * and perhaps {@code id} and {@code n} or {@code max_new_tokens}. Other keys are of no account, and
- * blank lines are left out.
+ * perhaps {@code id}, and what it wants to be otherwise than the options say. Blank lines are left
+ * out. Keys that mean nothing here are the user's own; but those that would mean something to other
+ * programs are refused, for their wish would not be granted.
  */
 final class BatchInput {
+
+  private static final List<String> REFUSED =
+      List.of(
+          "bad_words_ids",
+          "early_stopping",
+          "eos_token_id",
+          "ignore_eos",
+          "length_penalty",
+          "logit_bias",
+          "max_length",
+          "max_tokens",
+          "num_beams",
+          "num_return_sequences",
+          "penalty_alpha",
+          "sequence_bias",
+          "stop_token_ids");
 
   /**
    * A line that is not blank.
    *
    * @param number from 1, blank lines counted
    * @param id what the line says under that name, or null
-   * @param request what it asks for; null if it cannot be done
+   * @param text what it asks for; null if it cannot be done
    * @param error why it cannot; null if it can
    */
-  record Line(int number, Object id, Request request, String error) {}
+  record Line(int number, Object id, Continuation text, String error) {}
 
   private final BufferedReader reader;
-  private final GptConfig config;
+  private final Model model;
   private final Optional<Tokenizer> tokenizer;
-  private final int n;
-  private final boolean stopAtEndOfText;
-  private final IntPredicate each;
+  private final GptConfig config;
+  private final SamplingOptions sampling;
+  private final StopOptions stop;
+  private final LongSupplier seed;
+  private final Sampler sampler; // whose buffers all share
   private int number;
+  private int count; // of the lines read that are not blank
 
   /**
    * Reads from a stream, which it does not close.
    *
-   * @param n new tokens for lines that do not say how many
-   * @param each gets every new token of all lines; false ends a text
+   * @param sampling for lines that do not say otherwise
+   * @param stop for lines that do not say otherwise
+   * @param seed of which {@link Sampler#seed} makes those of the lines, by their number from 0, the
+   *     blank ones not counted; asked for when one is drawn
+   * @throws IllegalArgumentException an option names a token that the model does not have
    */
   BatchInput(
-      InputStream in,
-      GptConfig config,
-      Optional<Tokenizer> tokenizer,
-      int n,
-      boolean stopAtEndOfText,
-      IntPredicate each) {
+      InputStream in, Model model, SamplingOptions sampling, StopOptions stop, LongSupplier seed) {
     reader = reader(in);
-    this.config = config;
-    this.tokenizer = tokenizer;
-    this.n = n;
-    this.stopAtEndOfText = stopAtEndOfText;
-    this.each = each;
+    this.model = model;
+    tokenizer = model.tokenizer();
+    config = model.config();
+    this.sampling = sampling;
+    this.stop = stop;
+    this.seed = seed;
+    stop.check(config);
+    if (!stop.strings().isEmpty()) {
+      model.requireTokenizer(); // else none can be found
+    }
+    Penalties penalties = sampling.penalties(model::requireTokenizer);
+    sampler = new Sampler(config, penalties, Warping.GREEDY, 0);
   }
 
   /** The number of lines that are not blank. */
@@ -86,6 +115,7 @@ final class BatchInput {
       line = reader.readLine();
       number++;
     } while (line != null && line.isBlank());
+    count++;
     return Optional.ofNullable(line);
   }
 
@@ -104,12 +134,13 @@ final class BatchInput {
   private Line line(String text) {
     Object id = null;
     try {
-      Map<String, Object> json =
-          JSON.std.mapFrom(text.getBytes(StandardCharsets.ISO_8859_1)); // the bytes as they were
-      id = json.get("id");
-      var request = new Request(prompt(json), n(json), stopAtEndOfText, Chooser.GREEDY, each);
-      request.check(config);
-      return new Line(number, id, request, null);
+      var json =
+          new JsonLine(
+              JSON.std.mapFrom(text.getBytes(StandardCharsets.ISO_8859_1))); // bytes as they were
+      id = json.values().get("id");
+      var continuation = continuation(json);
+      continuation.request().check(config);
+      return new Line(number, id, continuation, null);
     } catch (JsonProcessingException e) {
       return new Line(number, id, null, "not a JSON object: " + e.getOriginalMessage());
     } catch (IllegalArgumentException | IllegalStateException e) {
@@ -119,55 +150,46 @@ final class BatchInput {
     }
   }
 
-  private int[] prompt(Map<String, Object> json) {
-    Object text = json.get("prompt");
-    Object ids = json.get("prompt_ids");
-    if ((text == null) == (ids == null)) {
+  private Continuation continuation(JsonLine json) {
+    for (String key : REFUSED) {
+      if (json.has(key)) {
+        throw new IllegalArgumentException("'" + key + "' is nothing that a line can ask for");
+      }
+    }
+    StopOptions ends = stop.with(json);
+    SamplingOptions own = sampling.with(json);
+    Warping warping = own.warping();
+    Penalties penalties = own.penalties(model::requireTokenizer);
+    int[] prompt = prompt(json);
+    OptionalLong drawnBy =
+        warping.greedy()
+            ? OptionalLong.empty()
+            : OptionalLong.of(own.seed().orElseGet(this::derivedSeed));
+    Chooser chooser =
+        warping.greedy() && penalties.equals(Penalties.NONE)
+            ? Chooser.GREEDY
+            : sampler.another(penalties, warping, drawnBy.orElse(0));
+    return new Continuation(prompt, ends.n(InputDat.DEFAULT_N), ends, chooser, drawnBy, tokenizer);
+  }
+
+  private long derivedSeed() {
+    return Sampler.seed(seed.getAsLong(), count - 1);
+  }
+
+  private int[] prompt(JsonLine json) {
+    if (json.has("prompt") == json.has("prompt_ids")) {
       throw new IllegalArgumentException("either 'prompt' or 'prompt_ids' expected");
     }
-    if (ids != null) {
-      return ids(ids);
+    if (json.has("prompt_ids")) {
+      return json.ids("prompt_ids");
     }
-    if (!(text instanceof String s)) {
-      throw new IllegalArgumentException("'prompt': a text expected");
-    }
+    String text = json.text("prompt");
     if (tokenizer.isEmpty()) {
       throw new IllegalArgumentException("this model has no tokenizer: 'prompt_ids' expected");
     }
-    int[] encoded = tokenizer.get().encode(s);
+    int[] encoded = tokenizer.get().encode(text);
     // An empty text starts from end-of-text, as that of 'generate' does.
     boolean starts = encoded.length == 0 && config.eosTokenId() >= 0;
     return starts ? new int[] {config.eosTokenId()} : encoded;
-  }
-
-  private static int[] ids(Object json) {
-    if (!(json instanceof List<?> list)) {
-      throw new IllegalArgumentException("'prompt_ids': a list of token ids expected");
-    }
-    return list.stream().mapToInt(id -> integer("prompt_ids", id)).toArray();
-  }
-
-  private int n(Map<String, Object> json) {
-    Object some = json.get("n");
-    Object other = json.get("max_new_tokens");
-    if (some != null && other != null) {
-      throw new IllegalArgumentException("'n' and 'max_new_tokens': only one expected");
-    }
-    if (some == null && other == null) {
-      return n;
-    }
-    int wanted = some != null ? integer("n", some) : integer("max_new_tokens", other);
-    if (wanted < -1) {
-      throw new IllegalArgumentException(
-          "'n' " + wanted + ": a number of tokens expected, or -1 to fill the context");
-    }
-    return wanted;
-  }
-
-  private static int integer(String name, Object json) {
-    if (json instanceof Integer i) {
-      return i;
-    }
-    throw new IllegalArgumentException("'" + name + "': " + json + " is not a whole number");
   }
 }

@@ -5,7 +5,6 @@ import java.io.UncheckedIOException;
 import java.util.ArrayDeque;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.function.Consumer;
@@ -71,7 +70,7 @@ final class BatchJob implements Iterator<Request> {
 
   @Override
   public Request next() {
-    Request request = next.request();
+    Request request = next.text().request();
     next = null;
     return request;
   }
@@ -86,7 +85,7 @@ final class BatchJob implements Iterator<Request> {
 
   /** The result of the first of the lines. */
   private void take(Result result) {
-    cancelled |= result.stop() == Stop.CANCELLED;
+    cancelled |= lines.element().text().stop(result) == Stop.CANCELLED;
     if (!cancelled) {
       write(lines.remove(), result);
       writeErrors();
@@ -109,12 +108,10 @@ final class BatchJob implements Iterator<Request> {
       object.put("line", line.number());
       object.put("error", line.error());
     } else {
-      int[] prompt = line.request().prompt();
+      int[] prompt = line.text().request().prompt();
       tokenizer.ifPresent(t -> object.put("prompt", t.decode(prompt)));
       object.put("prompt_ids", prompt);
-      object.put("new_ids", result.ids());
-      tokenizer.ifPresent(t -> object.put("text", t.decode(result.ids())));
-      object.put("stop", result.stop().name().toLowerCase(Locale.ROOT));
+      object.putAll(line.text().describe(result));
     }
     try {
       output.write(object);

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The results of a batch, a JSON object on each line. Those for a file are written to FILE.part,
@@ -53,18 +54,35 @@ final class BatchOutput implements AutoCloseable {
     out = Channels.newOutputStream(part.getChannel());
   }
 
+  private static Path beside(Path file, String suffix) {
+    return file.resolveSibling(file.getFileName() + suffix);
+  }
+
   private Path part() {
-    return file.resolveSibling(file.getFileName() + ".part");
+    return beside(file, ".part");
   }
 
   private Path job() {
-    return file.resolveSibling(file.getFileName() + ".part.job");
+    return beside(file, ".part.job");
+  }
+
+  /** What the job of FILE.part is, if there is one. */
+  static Optional<Map<String, Object>> begun(Path file) throws IOException {
+    Path job = beside(file, ".part.job");
+    if (!Files.exists(beside(file, ".part")) || !Files.exists(job)) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(JSON.std.mapFrom(Files.readString(job)));
+    } catch (JsonProcessingException e) {
+      return Optional.empty(); // no job of ours: it will not do for any
+    }
   }
 
   /** The job is named before its first line is written, and until all are there. */
   private void begin(String job) throws IOException {
     if (!Files.exists(part())) {
-      Path temporary = file.resolveSibling(file.getFileName() + ".part.job.tmp");
+      Path temporary = beside(file, ".part.job.tmp");
       Files.writeString(temporary, job);
       Files.move(temporary, job(), StandardCopyOption.ATOMIC_MOVE);
     } else if (!Files.exists(job()) || !Files.readString(job()).equals(job)) {

@@ -155,7 +155,8 @@ final class ChatCommand implements Callable<Integer> {
       return _ -> Chooser.GREEDY;
     }
     long seed = warping.greedy() ? 0 : seed();
-    IntFunction<Chooser> samplers = turn -> new Sampler(config, penalties, warping, seed, turn);
+    IntFunction<Chooser> samplers =
+        turn -> new Sampler(config, penalties, warping, Sampler.seed(seed, turn));
     var _ = samplers.apply(0); // refuses, before the first question, tokens that are not there
     return samplers;
   }

@@ -1,9 +1,14 @@
 package org.fastgpt.cli;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import org.fastgpt.BatchRunner;
 import org.fastgpt.Chooser;
 import org.fastgpt.Engine;
 import org.fastgpt.Generator;
@@ -19,6 +24,7 @@ import org.fastgpt.sampling.BeamSearch.Hypothesis;
 import org.fastgpt.sampling.LogProbabilities;
 import org.fastgpt.sampling.Penalties;
 import org.fastgpt.sampling.Sampler;
+import org.fastgpt.sampling.Warping;
 import org.fastgpt.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -39,10 +45,13 @@ import picocli.CommandLine.Option;
       "  fastgpt \"Alan Turing theorized that computers would one day become\" -n 20",
       "  fastgpt \"ROMEO:\" -n 60 --temp 0.8 --top-p 0.95 --seed 1 --stop \"JULIET:\"",
       "  fastgpt \"ROMEO:\" --num-beams 4 --num-return-sequences 2",
+      "  fastgpt \"ROMEO:\" --temp 0.8 --seed 1 --num-return-sequences 4",
       "  fastgpt -q -f prompt.txt -n -1 > continued.txt",
       "  fastgpt -m synthetic-124M --ids \"464 3290\" -n 5"
     })
 final class GenerateCommand implements Callable<Integer> {
+
+  private static final int ROWS = 8; // of several texts, so many at a time
 
   private final Terminal terminal;
 
@@ -137,6 +146,8 @@ final class GenerateCommand implements Callable<Integer> {
               new Answer(model, engine, tokenizer, ids));
       if (search.beams()) {
         beams(task);
+      } else if (search.draws()) {
+        several(task);
       } else {
         generate(task);
       }
@@ -155,13 +166,15 @@ final class GenerateCommand implements Callable<Integer> {
     sampling.seed();
     boolean drafts = drafts();
     SearchOptions.conflict("--draft", drafts, "--no-cache", noCache);
-    SearchOptions.conflict("--draft", drafts, "--num-beams", search.beams());
     SearchOptions.conflict("--draft", drafts, "--penalty-alpha", search.contrastive());
-    SearchOptions.conflict("--num-beams", search.beams(), "--no-cache", noCache);
     SearchOptions.conflict("--num-beams", search.beams(), "--stop", !stop.strings().isEmpty());
-    SearchOptions.conflict("--num-beams", search.beams(), "--top-logprobs", topLogProbs != null);
-    SearchOptions.conflict("--num-beams", search.beams(), "--on-overflow truncate", stop.slides());
-    SearchOptions.conflict("--num-beams", search.beams(), "--timings", timed);
+    boolean many = search.beams() || search.draws();
+    String several = search.beams() ? "--num-beams" : "--num-return-sequences";
+    SearchOptions.conflict("--draft", drafts, several, many);
+    SearchOptions.conflict(several, many, "--no-cache", noCache);
+    SearchOptions.conflict(several, many, "--top-logprobs", topLogProbs != null);
+    SearchOptions.conflict(several, many, "--on-overflow truncate", stop.slides());
+    SearchOptions.conflict(several, many, "--timings", timed);
     SearchOptions.conflict("--ids", asIds, "--stop", !stop.strings().isEmpty());
   }
 
@@ -297,6 +310,42 @@ final class GenerateCommand implements Callable<Integer> {
     task.answer.logProbabilities(steps);
     if (!json) {
       steps.forEach(step -> terminal.say(Report.line(step, task.tokenizer)));
+    }
+  }
+
+  /** Texts drawn by several seeds, from one reading of the prompt. */
+  private void several(Task task) {
+    Warping warping = sampling.warping();
+    long seed = seed(task);
+    var sampler = new Sampler(task.engine.config(), task.penalties, warping, seed);
+    var texts = new ArrayList<Continuation>();
+    for (int i = 0; i < search.returned(); i++) {
+      long own = Sampler.seed(seed, i);
+      Chooser chooser = sampler.another(task.penalties, warping, own);
+      texts.add(
+          new Continuation(task.ids, task.n, stop, chooser, OptionalLong.of(own), task.tokenizer));
+    }
+    Stream<BatchRunner.Request> requests =
+        texts.stream().map(Continuation::request).takeWhile(_ -> !Interrupt.happened());
+    var results = new ArrayList<Generator.Result>();
+    task.report.begin("Running model...");
+    try (var _ = new Interrupt()) {
+      new BatchRunner(task.engine, Math.min(texts.size(), ROWS))
+          .runForks(task.ids, requests.iterator(), results::add);
+    }
+    task.report.done("");
+    var described = new ArrayList<Map<String, Object>>();
+    for (int i = 0; i < results.size(); i++) {
+      described.add(texts.get(i).describe(results.get(i)));
+      print(texts.get(i), results.get(i), task);
+    }
+    task.answer.drawn(described);
+  }
+
+  private void print(Continuation text, Generator.Result result, Task task) {
+    if (!json) {
+      task.report.note("Seed: " + text.seed().getAsLong());
+      terminal.out().println(asIds ? PromptOptions.join(result.ids()) : text.text());
     }
   }
 

@@ -21,6 +21,10 @@ final class SamplingOptions {
 
   private static final Pattern BIAS = Pattern.compile("(\\d+)(?:=|(?=[+-]))(\\S+)");
 
+  /** Names in a line of a batch that ask for drawing. */
+  private static final List<String> DRAWING =
+      List.of("temperature", "top_k", "top_p", "min_p", "typical_p", "seed");
+
   @Option(
       names = {"--do-sample", "--do_sample"},
       description = "Draw each token; implied by the next six.")
@@ -84,6 +88,13 @@ final class SamplingOptions {
   private double frequencyPenalty;
 
   @Option(
+      names = {"--repeat-last-n", "--repeat_last_n"},
+      paramLabel = "N",
+      defaultValue = "-1",
+      description = "These three look at the last N tokens only; 0: at none; -1: at all (default).")
+  private int repeatLastN;
+
+  @Option(
       names = {"--no-repeat-ngram-size", "--no_repeat_ngram_size"},
       paramLabel = "N",
       defaultValue = "0",
@@ -114,6 +125,39 @@ final class SamplingOptions {
       defaultValue = "0",
       description = "No end of text before.")
   private int minNewTokens;
+
+  /**
+   * What a line of a batch asks for, by HuggingFace's names, and of the rest these options; but not
+   * their seed, which is not the line's.
+   *
+   * @throws IllegalArgumentException a value is of the wrong kind, or contradicts another
+   */
+  SamplingOptions with(JsonLine line) {
+    var own = new SamplingOptions();
+    boolean draws = !drawing().isEmpty() || DRAWING.stream().anyMatch(line::has);
+    own.doSample = line.flag("do_sample", draws);
+    if (own.doSample) {
+      own.temperature = line.number("temperature", temperature);
+      own.topK = line.integer("top_k", topK);
+      own.topP = line.number("top_p", topP);
+      own.minP = line.number("min_p", minP);
+      own.typicalP = line.number("typical_p", typicalP);
+      own.seed = line.whole("seed", null);
+    } else if (DRAWING.stream().anyMatch(line::has)) {
+      throw new IllegalArgumentException(
+          "'do_sample' is false, but the line has one of " + DRAWING);
+    }
+    own.repetitionPenalty = line.number("repetition_penalty", repetitionPenalty);
+    own.presencePenalty = line.number("presence_penalty", presencePenalty);
+    own.frequencyPenalty = line.number("frequency_penalty", frequencyPenalty);
+    own.repeatLastN = line.integer("repeat_last_n", repeatLastN);
+    own.noRepeatNgramSize = line.integer("no_repeat_ngram_size", noRepeatNgramSize);
+    own.minNewTokens = line.integer("min_new_tokens", minNewTokens);
+    own.logitBias = logitBias;
+    own.badWords = badWords;
+    own.badWordsIds = badWordsIds;
+    return own;
+  }
 
   /** The options that ask for drawing, as they are called; empty: greedy. */
   List<String> drawing() {
@@ -164,7 +208,7 @@ final class SamplingOptions {
   Optional<Long> seed() {
     if (seed != null && seed < -1) {
       throw new IllegalArgumentException(
-          "--seed " + seed + ": a whole number ≥ 0 expected, or -1 to draw one");
+          "seed " + seed + ": a whole number ≥ 0 expected, or -1 to draw one");
     }
     return Optional.ofNullable(seed).filter(s -> s >= 0);
   }
@@ -191,6 +235,7 @@ final class SamplingOptions {
         repetitionPenalty,
         presencePenalty,
         frequencyPenalty,
+        repeatLastN,
         noRepeatNgramSize,
         forbidden,
         minNewTokens);

@@ -10,8 +10,10 @@ import org.fastgpt.sampling.ContrastiveSearch;
 import org.fastgpt.sampling.Penalties;
 import picocli.CommandLine.Option;
 
-/** Beam search and contrastive search, by HuggingFace's names. */
+/** Beam search, contrastive search and several texts, by HuggingFace's names. */
 final class SearchOptions {
+
+  private static final int MOST_DRAWN = 1024; // as many as there may be beams
 
   @Option(
       names = {"--num-beams", "--num_beams"},
@@ -36,7 +38,7 @@ final class SearchOptions {
   @Option(
       names = {"--num-return-sequences", "--num_return_sequences"},
       paramLabel = "M",
-      description = "Of beam search: the M best texts (default: 1).")
+      description = "The M best texts of a beam search, or M that are drawn.")
   private Integer returned;
 
   @Option(
@@ -54,7 +56,12 @@ final class SearchOptions {
     return penaltyAlpha != null;
   }
 
-  /** How many of the beams are printed. */
+  /** Whether several texts are drawn. */
+  boolean draws() {
+    return returned != null && !beams();
+  }
+
+  /** How many texts are printed. */
   int returned() {
     return returned == null ? 1 : returned;
   }
@@ -68,7 +75,7 @@ final class SearchOptions {
     if (!beams()) {
       needsBeams(lengthPenalty != null, "--length-penalty");
       needsBeams(earlyStopping != null, "--early-stopping");
-      needsBeams(returned != null, "--num-return-sequences");
+      checkDrawn(sampling);
     } else if (returned != null && (returned < 1 || returned > beams)) {
       throw new IllegalArgumentException(
           "--num-return-sequences " + returned + ": a number in [1, --num-beams] expected");
@@ -80,6 +87,22 @@ final class SearchOptions {
     conflict("--num-beams", beams(), "--penalty-alpha", contrastive());
     if (contrastive() && sampling.topK().isEmpty()) {
       throw new IllegalArgumentException("--penalty-alpha needs --top-k, the number of candidates");
+    }
+  }
+
+  private void checkDrawn(SamplingOptions sampling) {
+    if (!draws()) {
+      return;
+    }
+    if (returned < 1 || returned > MOST_DRAWN) {
+      throw new IllegalArgumentException(
+          "--num-return-sequences " + returned + ": a number in [1, " + MOST_DRAWN + "] expected");
+    }
+    conflict("--num-return-sequences", true, "--penalty-alpha", contrastive());
+    if (sampling.warping().greedy()) {
+      throw new IllegalArgumentException(
+          "--num-return-sequences needs --num-beams, or sampling, as by --temperature 0.8: the"
+              + " likeliest token is but one");
     }
   }
 

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Set;
 import org.fastgpt.Generator;
 import org.fastgpt.GptConfig;
+import org.fastgpt.StopStrings;
 import picocli.CommandLine.Option;
 
 /** When a text ends. */
@@ -19,7 +20,7 @@ final class StopOptions {
       },
       paramLabel = "N",
       description =
-          "How many tokens; -1: until the context is full (default: as --input says, or 20).")
+          "How many tokens; -1: until the context is full (default: as the input says, or 20).")
   private Integer n;
 
   @Option(
@@ -46,6 +47,34 @@ final class StopOptions {
           "If prompt and text do not fit the context: error (a prompt is refused, a text ends), or"
               + " truncate (the oldest tokens are left out).")
   private String onOverflow;
+
+  /**
+   * What a line of a batch asks for, by HuggingFace's names or shorter ones, and of the rest these
+   * options.
+   *
+   * @throws IllegalArgumentException a value is of the wrong kind, or said twice
+   */
+  StopOptions with(JsonLine line) {
+    onlyOne(line, "n", "max_new_tokens");
+    onlyOne(line, "stop", "stop_strings");
+    var own = new StopOptions();
+    own.n = line.integer("n", line.integer("max_new_tokens", n));
+    own.stops = line.texts("stop", line.texts("stop_strings", stops));
+    own.stopTokens = stopTokens;
+    own.ignoreEos = ignoreEos;
+    own.onOverflow = onOverflow;
+    if (own.n != null && own.n < -1) {
+      throw new IllegalArgumentException(
+          "'n' " + own.n + ": a number of tokens expected, or -1 to fill the context");
+    }
+    return own;
+  }
+
+  private static void onlyOne(JsonLine line, String one, String other) {
+    if (line.has(one) && line.has(other)) {
+      throw new IllegalArgumentException("'" + one + "' and '" + other + "': only one expected");
+    }
+  }
 
   /** How many tokens, if it is not said, {@code otherwise}. */
   int n(int otherwise) {
@@ -86,6 +115,7 @@ final class StopOptions {
     if (n != null && n < -1) {
       throw new IllegalArgumentException("-n " + n + ": a number of tokens expected, or -1");
     }
+    var _ = new StopStrings(stops); // refuses an empty one
     if (!slides() && !onOverflow.equals("error")) {
       throw new IllegalArgumentException(
           "--on-overflow " + onOverflow + ": error or truncate expected");

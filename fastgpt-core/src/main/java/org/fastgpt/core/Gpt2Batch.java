@@ -43,6 +43,20 @@ final class Gpt2Batch implements Batch {
   }
 
   @Override
+  public boolean forks() {
+    return true;
+  }
+
+  @Override
+  public int fork(int slot) {
+    int position = position(slot);
+    int fork = add();
+    caches[fork] = caches[slot].fork(config, position);
+    positions[fork] = position;
+    return fork;
+  }
+
+  @Override
   public int position(int slot) {
     checkOpen();
     if (slot < 0 || slot >= positions.length || positions[slot] == FREE) {

@@ -1,12 +1,12 @@
 package org.fastgpt.sampling;
 
 /**
- * Random numbers that depend on seed, row and step alone: the token at a step of a row is drawn the
+ * Random numbers that depend on seed and step alone: the token at a step of a text is drawn the
  * same in a batch of any size, with drafts or without, on any machine.
  *
  * <p>SplitMix64 (Steele, Lea, Flood 2014) by its counter: output i of a seed is {@code mix(seed +
- * (i + 1) * GAMMA)}. A row's own seed is output {@code row} of the seed, the number of a step the
- * top 53 bits of output {@code step} of that.
+ * (i + 1) * GAMMA)}. The number of a step is the top 53 bits of output {@code step} of output 0 of
+ * the seed.
  */
 final class Draws {
 
@@ -15,8 +15,16 @@ final class Draws {
   private Draws() {}
 
   /** A number in [0, 1), a multiple of 2⁻⁵³. */
-  static double uniform(long seed, int row, int step) {
-    return (output(output(seed, row), step) >>> 11) * 0x1p-53;
+  static double uniform(long seed, int step) {
+    return (output(output(seed, 0), step) >>> 11) * 0x1p-53;
+  }
+
+  /**
+   * The seed of text {@code i} of several: of the first the seed itself, of another the top 53 bits
+   * of output {@code i}, which every reader of JSON keeps.
+   */
+  static long seed(long seed, int i) {
+    return i == 0 ? seed : output(seed, i) >>> 11;
   }
 
   /** SplitMix64's output {@code i} from 0. */

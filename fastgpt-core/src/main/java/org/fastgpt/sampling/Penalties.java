@@ -12,6 +12,8 @@ import org.fastgpt.GptConfig;
  *     positive, else multiplied; 1: off
  * @param presence subtracted from the score of each new token that is there; 0: off
  * @param frequency subtracted from it as often as it is there; 0: off
+ * @param repeatLastN the three look at no more than so many of the last tokens, as llama.cpp's; -1:
+ *     at all, as HuggingFace's
  * @param noRepeatNgram no phrase of that many tokens comes twice, prompt included; 0: off
  * @param badWords phrases that must not come; end-of-text alone is not forbidden
  * @param minNewTokens no end-of-text before
@@ -21,11 +23,12 @@ public record Penalties(
     double repetition,
     double presence,
     double frequency,
+    int repeatLastN,
     int noRepeatNgram,
     List<Bias> badWords,
     int minNewTokens) {
 
-  public static final Penalties NONE = new Penalties(List.of(), 1, 0, 0, 0, List.of(), 0);
+  public static final Penalties NONE = new Penalties(List.of(), 1, 0, 0, -1, 0, List.of(), 0);
 
   public Penalties {
     bias = List.copyOf(bias);
@@ -33,6 +36,7 @@ public record Penalties(
     Range.check("repetition penalty", repetition, repetition > 0, "a number > 0, 1 for none");
     Range.check("presence penalty", presence, true, "a number");
     Range.check("frequency penalty", frequency, true, "a number");
+    Range.check("repeat-last-n", repeatLastN, repeatLastN >= -1, "a number ≥ 0, or -1 for all,");
     Range.check("no-repeat n-gram size", noRepeatNgram, noRepeatNgram >= 0, "a number ≥ 0");
     Range.check("min new tokens", minNewTokens, minNewTokens >= 0, "a number ≥ 0");
   }
@@ -58,12 +62,13 @@ public record Penalties(
    * @param eos end-of-text, or -1
    */
   void apply(double[] score, int[] counts, int eos, int[] ids, int promptLength, int length) {
+    int window = repeatLastN < 0 ? 0 : Math.max(0, length - repeatLastN); // where it begins
     add(bias, -1, score, ids, length);
     if (repetition != 1) {
-      repetition(score, counts, ids, length);
+      repetition(score, counts, ids, window, length);
     }
     if (presence != 0 || frequency != 0) {
-      count(score, counts, ids, promptLength, length);
+      count(score, counts, ids, Math.max(window, promptLength), length);
     }
     if (noRepeatNgram > 0) {
       noRepeat(score, ids, length);
@@ -84,14 +89,14 @@ public record Penalties(
     }
   }
 
-  private void repetition(double[] score, int[] counts, int[] ids, int length) {
-    for (int i = 0; i < length; i++) {
+  private void repetition(double[] score, int[] counts, int[] ids, int from, int to) {
+    for (int i = from; i < to; i++) {
       int id = ids[i];
       if (counts[id]++ == 0) { // each token once
         score[id] = score[id] < 0 ? score[id] * repetition : score[id] / repetition;
       }
     }
-    clear(counts, ids, 0, length);
+    clear(counts, ids, from, to);
   }
 
   private void count(double[] score, int[] counts, int[] ids, int from, int to) {

@@ -11,30 +11,55 @@ import org.fastgpt.GptConfig;
  */
 public final class Sampler implements Chooser {
 
+  private final GptConfig config;
   private final Penalties penalties;
   private final Warping warping;
   private final long seed;
-  private final int row;
-  private final int eos;
   private final Scores scores;
   private final int[] counts;
 
   /**
    * For one sequence.
    *
-   * @param seed which texts: the same seed gives the same ones
-   * @param row which of the texts of that seed: the sequence's place in a batch, 0 if alone
+   * @param seed the same seed gives the same text
    * @throws IllegalArgumentException penalties name a token that the model does not have
    */
-  public Sampler(GptConfig config, Penalties penalties, Warping warping, long seed, int row) {
+  public Sampler(GptConfig config, Penalties penalties, Warping warping, long seed) {
+    this(config, penalties, warping, seed, new Scores(config.nVocab()), new int[config.nVocab()]);
+  }
+
+  private Sampler(
+      GptConfig config,
+      Penalties penalties,
+      Warping warping,
+      long seed,
+      Scores scores,
+      int[] counts) {
     penalties.check(config);
+    this.config = config;
     this.penalties = penalties;
     this.warping = warping;
     this.seed = seed;
-    this.row = row;
-    eos = config.eosTokenId();
-    scores = new Scores(config.nVocab());
-    counts = new int[config.nVocab()];
+    this.scores = scores;
+    this.counts = counts;
+  }
+
+  /**
+   * For another sequence, by the same buffers: they hold nothing between choices. For the same
+   * thread.
+   *
+   * @throws IllegalArgumentException penalties name a token that the model does not have
+   */
+  public Sampler another(Penalties penalties, Warping warping, long seed) {
+    return new Sampler(config, penalties, warping, seed, scores, counts);
+  }
+
+  /**
+   * The seed of text {@code i}, from 0, of several that are drawn by one seed: of the first that
+   * seed itself, of another 53 bits of SplitMix64's output {@code i}.
+   */
+  public static long seed(long seed, int i) {
+    return Draws.seed(seed, i);
   }
 
   /**
@@ -48,7 +73,7 @@ public final class Sampler implements Chooser {
     if (warping.greedy() && penalties.equals(Penalties.NONE)) {
       return Chooser.GREEDY;
     }
-    return new Sampler(config, penalties, warping, warping.greedy() ? 0 : seed.getAsLong(), 0);
+    return new Sampler(config, penalties, warping, warping.greedy() ? 0 : seed.getAsLong());
   }
 
   /** A seed to draw by if none was given; short enough to be typed. */
@@ -64,12 +89,12 @@ public final class Sampler implements Chooser {
   @Override
   public int choose(float[] logits, int[] ids, int promptLength, int length) {
     scores.load(logits);
-    penalties.apply(scores.array(), counts, eos, ids, promptLength, length);
+    penalties.apply(scores.array(), counts, config.eosTokenId(), ids, promptLength, length);
     scores.begin();
     if (warping.greedy()) {
       return scores.first();
     }
     warping.apply(scores);
-    return scores.draw(Draws.uniform(seed, row, length - promptLength));
+    return scores.draw(Draws.uniform(seed, length - promptLength));
   }
 }

@@ -110,7 +110,7 @@ class BatchCommandTest {
       "either 'prompt' or 'prompt_ids' expected",
       "'prompt': a text expected",
       "'prompt_ids': a list of token ids expected",
-      "'prompt_ids': 1.5 is not a whole number",
+      "'prompt_ids': a whole number expected, 1.5 found",
       "at least one is needed",
       "'n' -2: a number of tokens expected",
       "only one expected",

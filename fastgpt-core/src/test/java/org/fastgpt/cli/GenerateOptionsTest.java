@@ -16,6 +16,7 @@ import java.util.Map;
 import org.fastgpt.Fixtures;
 import org.fastgpt.GptConfig;
 import org.fastgpt.Tolerances;
+import org.fastgpt.sampling.Sampler;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -187,6 +188,55 @@ class GenerateOptionsTest {
     assertThat(both).contains("\n");
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"--kernels=vector", "--kernels=scalar"})
+  void severalTextsAreThoseOfTheirSeeds(String kernels) throws IOException {
+    String[] options =
+        concat("-m " + TINY + " --json -n 24 --temp 0.9 --repeat-penalty 1.1", kernels, PROMPT);
+    String several = "--num-return-sequences 10 --seed 5 --stop :";
+    assertThat(run(concat(options, several.split(" ")))).as(err()).isZero();
+    Map<String, Object> json = JSON.std.mapFrom(out());
+    assertThat(json).containsEntry("seed", 5).doesNotContainKey("text");
+    List<Map<String, Object>> found = Fixtures.objects(json, "sequences");
+    assertThat(found).hasSize(10);
+    assertThat(found.stream().map(s -> s.get("text")).distinct()).hasSizeGreaterThan(8);
+    assertThat(found).extracting(s -> s.get("stop")).contains("length", "stop_string");
+    for (int i = 0; i < 10; i++) {
+      long seed = Sampler.seed(5, i);
+      run(concat(options, "--stop", ":", "--seed", seed + ""));
+      Map<String, Object> single = JSON.std.mapFrom(out());
+      for (String key : List.of("seed", "new_ids", "text", "stop")) {
+        assertThat(found.get(i)).containsEntry(key, single.get(key));
+      }
+    }
+  }
+
+  /** As those of a beam search: a line for each. */
+  @Test
+  void severalTextsAreALineEach() {
+    String[] options = {"--top-k", "50", "-n", "5", "--num-return-sequences", "3"};
+    String lines = ids(options);
+    assertThat(err()).matches("Seed: \\d+\n");
+    String seed = err().strip().replace("Seed: ", "");
+    assertThat(lines.lines()).hasSize(3).allMatch(line -> line.matches("\\d+( \\d+){4}"));
+    assertThat(ids(concat(options, "--seed", seed))).isEqualTo(lines);
+    assertThat(ids("--top-k", "50", "-n", "5", "--seed", seed))
+        .isEqualTo(lines.lines().findFirst().orElseThrow());
+    assertThat(run(concat("--top-k 50 -n 5 --num-return-sequences 2 -s1 -m " + TINY, PROMPT)))
+        .isZero();
+    assertThat(err()).contains("Seed: 1\n", "Seed: " + Sampler.seed(1, 1) + "\n");
+  }
+
+  @Test
+  void penaltiesOfTheLastTokensOnly() {
+    String[] penalty = {"-n", "40", "--repeat-penalty", "1.8"};
+    String all = text(penalty);
+    assertThat(text(concat(penalty, "--repeat-last-n", "-1"))).isEqualTo(all);
+    assertThat(text(concat(penalty, "--repeat_last_n", "1000"))).isEqualTo(all);
+    assertThat(text(concat(penalty, "--repeat-last-n", "0"))).isEqualTo(text("-n", "40"));
+    assertThat(text(concat(penalty, "--repeat-last-n", "4"))).isNotIn(all, text("-n", "40"));
+  }
+
   @Test
   void aContextThatOverflowsIsTruncatedIfAskedFor() throws IOException {
     String prompt = "5 ".repeat(300);
@@ -213,9 +263,10 @@ class GenerateOptionsTest {
         "--min-p 2 | min-p 2: a number in [0, 1]",
         "--typical 0 | typical-p 0: a number in (0, 1]",
         "--typical 0.9 --temp 0 | leave one out",
-        "--seed -7 | --seed -7: a whole number ≥ 0 expected, or -1",
+        "--seed -7 | seed -7: a whole number ≥ 0 expected, or -1",
         "--repeat-penalty 0 | repetition penalty 0: a number > 0",
         "--presence-penalty NaN | presence penalty NaN: a number expected",
+        "--repeat-last-n -2 | repeat-last-n -2: a number ≥ 0, or -1 for all",
         "--no-repeat-ngram-size -1 | no-repeat n-gram size -1: a number ≥ 0",
         "--min-new-tokens -1 | min new tokens -1: a number ≥ 0",
         "--logit-bias five | --logit-bias five: expected ID=NUMBER",
@@ -233,6 +284,20 @@ class GenerateOptionsTest {
         "--num-beams 4 --top-logprobs 2 | --num-beams and --top-logprobs do not go together",
         "--num-beams 2 --num-return-sequences 3 | --num-return-sequences 3: a number in [1,"
             + " --num-beams]",
+        "--num-return-sequences 2 | --num-return-sequences needs --num-beams, or sampling",
+        "--num-return-sequences 2 --temp 0 | needs --num-beams, or sampling",
+        "--num-return-sequences 0 --temp 1 | --num-return-sequences 0: a number in [1, 1024]",
+        "--num-return-sequences 1025 --temp 1 | a number in [1, 1024] expected",
+        "--num-return-sequences 2 --temp 1 --no-cache | --num-return-sequences and --no-cache do"
+            + " not go together",
+        "--num-return-sequences 2 --temp 1 --top-logprobs 2 | --num-return-sequences and"
+            + " --top-logprobs do not go together",
+        "--num-return-sequences 2 --temp 1 --timings | do not go together",
+        "--num-return-sequences 2 --temp 1 --draft prompt-lookup | --draft and"
+            + " --num-return-sequences do not go together",
+        "--num-return-sequences 2 --temp 1 --on-overflow truncate -n 5 | do not go together",
+        "--num-return-sequences 2 --penalty-alpha 0.6 --top-k 4 | --num-return-sequences and"
+            + " --penalty-alpha do not go together",
         "--num-beams 2 --early-stopping soon | --early-stopping soon: true, false or never",
         "--length-penalty 2 | --length-penalty is for beam search: it needs --num-beams",
         "--penalty-alpha 0.6 | --penalty-alpha needs --top-k",

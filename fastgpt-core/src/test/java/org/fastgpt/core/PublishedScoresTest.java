@@ -6,9 +6,12 @@ import static org.junit.jupiter.api.Assumptions.abort;
 
 import java.math.BigDecimal;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.fastgpt.Distribution;
 import org.fastgpt.Engine;
 import org.fastgpt.EngineOptions;
 import org.fastgpt.Engines;
@@ -23,6 +26,7 @@ import org.fastgpt.model.Model;
 import org.fastgpt.model.Models;
 import org.fastgpt.model.Progress;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -53,9 +57,7 @@ class PublishedScoresTest {
         Session session = engine.newSession()) {
       GptConfig config = engine.config();
       Scores scores = Scorer.whole(config).score(session, config, ids, first);
-      double bound =
-          Tolerances.meanLogProbability(
-              Tolerances.betweenTwo(Tolerances.logits(config)) * largestLogit(session, ids));
+      double bound = bound(config, largestLogit(session, ids));
       if (published.get("loss") instanceof Double loss) {
         assertThat(-scores.mean()).isCloseTo(loss, within(bound));
       } else {
@@ -69,12 +71,45 @@ class PublishedScoresTest {
     }
   }
 
+  /** pangoling's ten likeliest tokens after "The apple doesn't fall far from the", in order. */
+  @Test
+  void theLikeliestNextTokensAreThePublishedOnes() {
+    Map<String, Object> published =
+        cases().filter(c -> c.containsKey("next_token_top10_after_the")).findFirst().orElseThrow();
+    List<?> top = (List<?>) published.get("next_token_top10_after_the");
+    int[] ids = Fixtures.ids(published, "prompt_ids"); // which end with " the tree."
+    int[] context = Arrays.copyOf(ids, ids.length - 2);
+    assertThat(top).hasSize(10);
+    try (Model model = Model.open(installed());
+        Engine engine = Engines.named("core").open(model, EngineOptions.DEFAULT);
+        Session session = engine.newSession()) {
+      double bound = bound(engine.config(), largestLogit(session, context));
+      session.rewind(0);
+      var next = new Distribution(session.forward(context));
+      double last = 0;
+      for (Object pair : top) {
+        int[] token = model.requireTokenizer().encode((String) ((List<?>) pair).getFirst());
+        double expected = ((Number) ((List<?>) pair).getLast()).doubleValue();
+        double actual = next.logProbability(token[0]);
+        assertThat(token).hasSize(1);
+        assertThat(actual).isCloseTo(expected, within(bound + rounding(expected))).isLessThan(last);
+        last = actual;
+      }
+    }
+  }
+
+  /** Of log-probabilities, and of their means, between two engines. */
+  static double bound(GptConfig config, double largestLogit) {
+    return Tolerances.meanLogProbability(
+        Tolerances.betweenTwo(Tolerances.logits(config)) * largestLogit);
+  }
+
   /** Half a unit of the last digit: some published three. */
   private static double rounding(double published) {
     return BigDecimal.valueOf(published).ulp().doubleValue() / 2;
   }
 
-  private static double largestLogit(Session session, int[] ids) {
+  static double largestLogit(Session session, int[] ids) {
     double[] largest = {0};
     session.rewind(0);
     session.forward(
@@ -87,7 +122,7 @@ class PublishedScoresTest {
     return largest[0];
   }
 
-  private static Path installed() {
+  static Path installed() {
     try {
       return Models.resolve("124M", Progress.NONE);
     } catch (MissingModelException e) {

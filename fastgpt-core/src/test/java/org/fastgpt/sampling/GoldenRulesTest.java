@@ -103,6 +103,7 @@ class GoldenRulesTest {
         number(params, "repetition_penalty", 1),
         0,
         0,
+        -1,
         (int) number(params, "no_repeat_ngram_size", 0),
         list(params, "bad_words_ids").stream().map(w -> Bias.forbidding(ints(w))).toList(),
         (int) number(params, "min_new_tokens", 0));
