@@ -61,7 +61,7 @@ final class Continuation {
 
   /** Why it ended, a stop string included. */
   Stop stop(Result result) {
-    return stopped() ? Stop.STOP_STRING : result.stop();
+    return pieces.map(p -> p.ended(result)).orElse(result).stop();
   }
 
   /** The new tokens and their text, and the seed that they were drawn by, if they were. */

@@ -19,7 +19,11 @@ import jdk.incubator.vector.VectorSpecies;
  */
 final class VectorKernels implements Kernels {
 
-  /** The width: what the machine prefers, or the property fastgpt.vectorBits (128, 256, 512). */
+  /**
+   * The width: what the machine prefers, or the property fastgpt.vectorBits (128, 256, 512). The
+   * one of all kernels: the compiler's profile of a vector's methods is shared by all who call
+   * them, and where it saw two widths it may guess the wrong one, for good.
+   */
   static final VectorSpecies<Float> S = species();
 
   private static final int W = S.length();
