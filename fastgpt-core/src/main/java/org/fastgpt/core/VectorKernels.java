@@ -87,20 +87,18 @@ final class VectorKernels implements Kernels {
 
   /** {@link ScalarKernels#fold} of those from {@code at} on. */
   static float fold(float[] lanes, int at) {
-    int half = LANES / 2;
-    for (; half >= W; half /= 2) {
-      for (int c = at; c < at + half; c += W) {
-        FloatVector.fromArray(S, lanes, c)
-            .add(FloatVector.fromArray(S, lanes, c + half))
-            .intoArray(lanes, c);
-      }
+    for (int c = at; c < at + LANES / 2; c += W) {
+      FloatVector.fromArray(S, lanes, c)
+          .add(FloatVector.fromArray(S, lanes, c + LANES / 2))
+          .intoArray(lanes, c);
     }
-    for (; half >= 1; half /= 2) {
-      for (int c = at; c < at + half; c++) {
-        lanes[c] += lanes[c + half];
-      }
-    }
-    return lanes[at];
+    return (fold4(lanes, at) + fold4(lanes, at + 2))
+        + (fold4(lanes, at + 1) + fold4(lanes, at + 3));
+  }
+
+  /** Every fourth of 16. */
+  private static float fold4(float[] lanes, int at) {
+    return (lanes[at] + lanes[at + 8]) + (lanes[at + 4] + lanes[at + 12]);
   }
 
   @Override

@@ -44,6 +44,13 @@ final class VectorLinear {
   private static final int TILE_COLUMNS = 2 * W;
   private static final int CACHE_LINE = 64;
 
+  /**
+   * How many lines further {@link #touch} goes each time. Not a constant: a loop of constant step
+   * is unrolled, and each round may then read its lines from the last to the first, which costs
+   * half of the bandwidth.
+   */
+  private static int one = 1;
+
   private VectorLinear() {}
 
   /** {@link Kernels#linear} for several rows. */
@@ -85,9 +92,16 @@ final class VectorLinear {
   static int touch(long at, int rows, long stride, long width) {
     int any = 0;
     for (int i = 0; i < rows; i++) {
-      for (long j = 0; j < width; j += CACHE_LINE) {
-        any ^= MEMORY.get(Matrix.HALF, at + i * stride + j);
-      }
+      any ^= touch(at + i * stride, (int) (width / CACHE_LINE));
+    }
+    return any;
+  }
+
+  private static int touch(long at, int lines) {
+    int any = 0;
+    int step = one;
+    for (int j = 0; j < lines; j += step) {
+      any ^= MEMORY.get(Matrix.HALF, at + (long) j * CACHE_LINE);
     }
     return any;
   }
@@ -106,7 +120,7 @@ final class VectorLinear {
       int out) {
     int n = kEnd - k;
     int t = 0;
-    for (; t + TILE_ROWS <= rows; t += TILE_ROWS) {
+    for (; t + TILE_ROWS <= rows && rows - t != 8; t += TILE_ROWS) { // 8 is better as 4 and 4
       tile6(x, t * in + k, in, n, at, stride, y, yAt + t * out, out);
     }
     for (; t + 4 <= rows; t += 4) {
