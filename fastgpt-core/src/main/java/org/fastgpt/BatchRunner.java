@@ -6,11 +6,9 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.IntPredicate;
 import org.fastgpt.Generator.Result;
-import org.fastgpt.Generator.Stop;
 
 /**
  * Generation of many texts over any engine, some at a time: when one is done, its row goes to the
@@ -24,39 +22,33 @@ public record BatchRunner(Engine engine, int rows) {
   /**
    * A text to be continued, as by {@link Generator#generate}.
    *
-   * @param prompt at least one token, and fewer than the context holds
+   * @param generator with its cache, and without drafts
+   * @param prompt at least one token, and fewer than the context holds unless the generator slides
    * @param n up to so many new tokens; -1: as many as the context holds
-   * @param stopAtEndOfText whether the end-of-text token ends it
-   * @param stopTokens other tokens that end it
-   * @param chooser chooses each token
    * @param each gets every new token as it comes; false ends the text
    */
-  public record Request(
-      int[] prompt,
-      int n,
-      boolean stopAtEndOfText,
-      Set<Integer> stopTokens,
-      Chooser chooser,
-      IntPredicate each) {
+  public record Request(Generator generator, int[] prompt, int n, IntPredicate each) {
 
     public Request {
-      stopTokens = Set.copyOf(stopTokens);
+      if (!generator.cached() || generator.draft() > 0) {
+        throw new IllegalArgumentException("a batch has its cache, and no drafts");
+      }
     }
 
     /** Greedy, up to end-of-text. */
     public Request(int[] prompt, int n) {
-      this(prompt, n, true, Set.of(), Chooser.GREEDY, _ -> true);
+      this(new Generator(true, true), prompt, n, _ -> true);
     }
 
     /**
      * Checks that a model of these sizes can continue the prompt.
      *
-     * @throws IllegalArgumentException the prompt is empty or has a token outside the vocabulary
+     * @throws IllegalArgumentException the prompt is empty or has a token outside the vocabulary,
+     *     or -1 tokens are asked of a generator that slides
      * @throws IllegalStateException the prompt leaves no room for a new token
      */
     public void check(GptConfig config) {
-      Generator.checkRoom(config, prompt.length);
-      config.checkInput(prompt, 0);
+      generator.check(config, prompt, n);
     }
   }
 
@@ -65,13 +57,33 @@ public record BatchRunner(Engine engine, int rows) {
    * others wait.
    *
    * @param results gets one result for each request, in the order of the requests
+   * @param failures gets, in place of a result, what the {@link Chooser} of a text has thrown; the
+   *     others go on
    * @throws IllegalArgumentException as {@link Request#check}
    * @throws IllegalStateException as {@link Request#check}
    */
-  public void run(Iterator<Request> requests, Consumer<Result> results) {
+  public void run(
+      Iterator<Request> requests,
+      Consumer<Result> results,
+      Consumer<IllegalStateException> failures) {
     try (Batch batch = Batch.of(engine, rows)) {
-      run(batch, text -> text.slot = batch.add(), requests, results);
+      run(batch, row -> row.slot = batch.add(), requests, results, failures);
     }
+  }
+
+  /**
+   * Runs all requests; what a chooser throws is thrown here, when the result would have come.
+   *
+   * @param results gets one result for each request, in the order of the requests
+   * @throws IllegalArgumentException as {@link Request#check}
+   * @throws IllegalStateException as {@link Request#check}, or by a chooser
+   */
+  public void run(Iterator<Request> requests, Consumer<Result> results) {
+    run(requests, results, BatchRunner::fail);
+  }
+
+  private static void fail(IllegalStateException failure) {
+    throw failure;
   }
 
   /**
@@ -80,7 +92,7 @@ public record BatchRunner(Engine engine, int rows) {
    *
    * @param results gets one result for each request, in the order of the requests
    * @throws IllegalArgumentException as {@link Request#check}, or a request has another prompt
-   * @throws IllegalStateException as {@link Request#check}
+   * @throws IllegalStateException as {@link Request#check}, or by a chooser
    */
   public void runForks(int[] prompt, Iterator<Request> requests, Consumer<Result> results) {
     new Request(prompt, 0).check(engine.config());
@@ -93,30 +105,35 @@ public record BatchRunner(Engine engine, int rows) {
           (_, logits) -> System.arraycopy(logits, 0, next, 0, next.length));
       run(
           batch,
-          text -> {
-            if (!Arrays.equals(text.request.prompt, prompt)) {
+          row -> {
+            if (!Arrays.equals(row.prompt, prompt)) {
               throw new IllegalArgumentException("a fork of another prompt");
             }
-            text.slot = batch.fork(root);
-            text.take(next);
+            row.slot = batch.fork(root);
+            row.take(next);
           },
           requests,
-          results);
+          results,
+          BatchRunner::fail);
     }
   }
 
-  /** {@code start} gives a text its row. */
+  /** {@code start} gives a text its slot. */
   private void run(
-      Batch batch, Consumer<Text> start, Iterator<Request> requests, Consumer<Result> results) {
-    var inOrder = new ArrayDeque<Text>();
-    var running = new ArrayList<Text>();
+      Batch batch,
+      Consumer<Row> start,
+      Iterator<Request> requests,
+      Consumer<Result> results,
+      Consumer<IllegalStateException> failures) {
+    var inOrder = new ArrayDeque<Row>();
+    var running = new ArrayList<Row>();
     do {
       while (running.size() < rows && requests.hasNext()) {
-        var text = new Text(requests.next(), engine.config());
-        inOrder.add(text);
-        if (text.stop == null) {
-          start.accept(text);
-          running.add(text);
+        var row = new Row(requests.next(), engine.config());
+        inOrder.add(row);
+        if (row.goesOn()) {
+          start.accept(row);
+          running.add(row);
         }
         release(batch, running);
       }
@@ -124,79 +141,71 @@ public record BatchRunner(Engine engine, int rows) {
         step(batch, running);
         release(batch, running);
       }
-      while (!inOrder.isEmpty() && inOrder.peek().stop != null) {
-        results.accept(inOrder.remove().result());
+      while (!inOrder.isEmpty() && !inOrder.peek().goesOn()) {
+        inOrder.remove().deliver(results, failures);
       }
     } while (!running.isEmpty() || requests.hasNext());
   }
 
   /** One more token for each text. */
-  private static void step(Batch batch, List<Text> running) {
-    int[] slots = running.stream().mapToInt(text -> text.slot).toArray();
+  private static void step(Batch batch, List<Row> running) {
+    for (Row row : running) {
+      if (row.text.slide()) { // what is kept is processed anew, beside the tokens of the others
+        batch.remove(row.slot);
+        row.slot = batch.add();
+      }
+    }
+    int[] slots = running.stream().mapToInt(row -> row.slot).toArray();
     int[][] ids =
-        running.stream().map(text -> text.from(batch.position(text.slot))).toArray(int[][]::new);
-    var bySlot = new HashMap<Integer, Text>();
-    running.forEach(text -> bySlot.put(text.slot, text));
+        running.stream().map(row -> row.text.from(batch.position(row.slot))).toArray(int[][]::new);
+    var bySlot = new HashMap<Integer, Row>();
+    running.forEach(row -> bySlot.put(row.slot, row));
     batch.step(slots, ids, (slot, logits) -> bySlot.get(slot).take(logits));
   }
 
-  /** Texts that are done give up their rows. */
-  private static void release(Batch batch, List<Text> running) {
-    for (Text text : running) {
-      if (text.stop != null) {
-        batch.remove(text.slot);
+  /** Texts that are done give up their slots. */
+  private static void release(Batch batch, List<Row> running) {
+    for (Row row : running) {
+      if (!row.goesOn()) {
+        batch.remove(row.slot);
       }
     }
-    running.removeIf(text -> text.stop != null);
+    running.removeIf(row -> !row.goesOn());
   }
 
-  /** A request and what has come of it. */
-  private static final class Text {
-    private final Request request;
-    private final GptConfig config;
-    private final Stop whenFull; // what it means when there is no more room in ids
-    private final int[] ids; // the prompt, then the new tokens
-    private int length;
+  /** A text and its place in the batch. */
+  private static final class Row {
+    private final int[] prompt;
+    private final GrowingText text;
     private int slot;
-    private Stop stop; // null as long as it goes on
+    private IllegalStateException failure; // null unless the chooser has failed
 
-    Text(Request request, GptConfig config) {
-      request.check(config);
-      this.request = request;
-      this.config = config;
-      length = request.prompt.length;
-      int room = config.nCtx() - length;
-      boolean fits = request.n >= 0 && request.n <= room;
-      whenFull = fits ? Stop.LENGTH : Stop.CONTEXT_FULL;
-      ids = Arrays.copyOf(request.prompt, length + (fits ? request.n : room));
-      stop = length == ids.length ? whenFull : null;
+    Row(Request request, GptConfig config) {
+      prompt = request.prompt;
+      text = new GrowingText(request.generator, config, prompt, request.n, request.each);
     }
 
-    /** The ids from a position on. */
-    int[] from(int position) {
-      return Arrays.copyOfRange(ids, position, length);
+    boolean goesOn() {
+      return failure == null && text.goesOn();
     }
 
     void take(float[] logits) {
-      int id = request.chooser.choose(logits, ids, request.prompt.length, length);
-      if (request.stopAtEndOfText && id == config.eosTokenId()) {
-        stop = Stop.END_OF_TEXT;
+      int id;
+      try {
+        id = text.choose(logits);
+      } catch (IllegalStateException e) { // not thrown amid a step: the others go on
+        failure = e;
         return;
       }
-      if (request.stopTokens.contains(id)) {
-        stop = Stop.STOP_TOKEN;
-        return;
-      }
-      ids[length++] = id;
-      if (!request.each.test(id)) {
-        stop = Stop.CANCELLED;
-      } else if (length == ids.length) {
-        stop = whenFull;
-      }
+      text.accept(id);
     }
 
-    Result result() {
-      return new Result(from(request.prompt.length), stop, 0);
+    void deliver(Consumer<Result> results, Consumer<IllegalStateException> failures) {
+      if (failure == null) {
+        results.accept(text.result());
+      } else {
+        failures.accept(failure);
+      }
     }
   }
 }

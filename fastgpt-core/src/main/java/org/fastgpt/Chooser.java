@@ -16,6 +16,7 @@ public interface Chooser {
    *     part of it
    * @param promptLength number of ids that are the prompt's
    * @param length number of ids in all
+   * @throws IllegalStateException there is none to choose
    */
   int choose(float[] logits, int[] ids, int promptLength, int length);
 }

@@ -126,62 +126,22 @@ public record GenerationOptions(
 
   /** Above 1 makes all tokens of prompt and text less likely. */
   public GenerationOptions repetitionPenalty(double repetitionPenalty) {
-    Penalties p = penalties;
-    return penalties(
-        new Penalties(
-            p.bias(),
-            repetitionPenalty,
-            p.presence(),
-            p.frequency(),
-            p.repeatLastN(),
-            p.noRepeatNgram(),
-            p.badWords(),
-            p.minNewTokens()));
+    return penalties(penalties.repetition(repetitionPenalty));
   }
 
   /** No phrase of so many tokens comes twice; 0: off. */
   public GenerationOptions noRepeatNgramSize(int noRepeatNgramSize) {
-    Penalties p = penalties;
-    return penalties(
-        new Penalties(
-            p.bias(),
-            p.repetition(),
-            p.presence(),
-            p.frequency(),
-            p.repeatLastN(),
-            noRepeatNgramSize,
-            p.badWords(),
-            p.minNewTokens()));
+    return penalties(penalties.noRepeatNgram(noRepeatNgramSize));
   }
 
   /** These phrases do not come: their ids, each in a list. */
   public GenerationOptions badWordsIds(List<List<Integer>> badWordsIds) {
-    Penalties p = penalties;
-    return penalties(
-        new Penalties(
-            p.bias(),
-            p.repetition(),
-            p.presence(),
-            p.frequency(),
-            p.repeatLastN(),
-            p.noRepeatNgram(),
-            badWordsIds.stream().map(Bias::forbidding).toList(),
-            p.minNewTokens()));
+    return penalties(penalties.badWords(badWordsIds.stream().map(Bias::forbidding).toList()));
   }
 
   /** No end of text before so many tokens. */
   public GenerationOptions minNewTokens(int minNewTokens) {
-    Penalties p = penalties;
-    return penalties(
-        new Penalties(
-            p.bias(),
-            p.repetition(),
-            p.presence(),
-            p.frequency(),
-            p.repeatLastN(),
-            p.noRepeatNgram(),
-            p.badWords(),
-            minNewTokens));
+    return penalties(penalties.minNewTokens(minNewTokens));
   }
 
   /** All penalties: also the presence and frequency penalties, and bias for any token. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
@@ -11,6 +12,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.fastgpt.BatchRunner.Request;
 import org.fastgpt.Generator.Result;
 import org.fastgpt.Generator.Stop;
@@ -56,11 +58,11 @@ class BatchRunnerTest {
     try (Session session = core.newSession()) {
       for (int i = 0; i < 20; i++) {
         Request request = requests.get(i);
-        Result expected =
-            new Generator(true, request.stopAtEndOfText())
-                .generate(session, core.config(), request.prompt(), request.n(), _ -> true);
-        assertThat(results.get(i).ids()).as("request %d", i).isEqualTo(expected.ids());
-        assertThat(results.get(i).stop()).isEqualTo(expected.stop());
+        Result expected = generate(request, session, core);
+        assertThat(results.get(i))
+            .as("request %d", i)
+            .usingRecursiveComparison()
+            .isEqualTo(expected);
       }
     }
   }
@@ -77,11 +79,11 @@ class BatchRunnerTest {
             .mapToObj(
                 i ->
                     new Request(
+                        new Generator(true, i != 7)
+                            .stoppingAt(Set.of(i))
+                            .with(new Sampler(engine.config(), Penalties.NONE, warping, i)),
                         prompt,
                         i == 7 ? -1 : i % 5 * 6, // 0 also
-                        i != 7,
-                        Set.of(i),
-                        new Sampler(engine.config(), Penalties.NONE, warping, i),
                         _ -> true))
             .toList();
     var results = new ArrayList<Result>();
@@ -89,12 +91,7 @@ class BatchRunnerTest {
     assertThat(results).hasSize(12);
     try (Session session = engine.newSession()) {
       for (int i = 0; i < 12; i++) {
-        Request request = requests.get(i);
-        Result expected =
-            new Generator(true, request.stopAtEndOfText())
-                .with(request.chooser())
-                .stoppingAt(request.stopTokens())
-                .generate(session, engine.config(), prompt, request.n(), _ -> true);
+        Result expected = generate(requests.get(i), session, engine);
         assertThat(results.get(i)).as("text %d", i).usingRecursiveComparison().isEqualTo(expected);
       }
     }
@@ -105,7 +102,7 @@ class BatchRunnerTest {
     var forks = new CountingForks(new FakeEngine(50, 200, 5));
     int[] prompt = new int[100];
     List<Request> requests =
-        Collections.nCopies(10, new Request(prompt, 4, false, Set.of(), Chooser.GREEDY, _ -> true));
+        Collections.nCopies(10, new Request(new Generator(true, false), prompt, 4, _ -> true));
     new BatchRunner(forks, 3).runForks(prompt, requests.iterator(), _ -> {});
     assertThat(forks.processed).isEqualTo(100 + 10 * 3); // the last token of each is not
     assertThat(forks.open).isZero();
@@ -121,7 +118,96 @@ class BatchRunnerTest {
 
   private static Request request(int[] prompt, Random random) {
     int n = random.nextInt(10) == 0 ? -1 : random.nextInt(25); // 0 also
-    return new Request(prompt, n, random.nextBoolean(), Set.of(), Chooser.GREEDY, _ -> true);
+    return new Request(new Generator(true, random.nextBoolean()), prompt, n, _ -> true);
+  }
+
+  private static Result generate(Request request, Session session, Engine engine) {
+    return request
+        .generator()
+        .generate(session, engine.config(), request.prompt(), request.n(), _ -> true);
+  }
+
+  /**
+   * Contexts that are full from the beginning, that fill up at different times and more than once,
+   * and that do not.
+   */
+  @ParameterizedTest
+  @CsvSource({"1, true", "2, true", "4, false", "5, true"})
+  void aFullContextSlidesAsInTheGenerator(int rows, boolean shared) {
+    int[][] lengthAndNew = {{300, 9}, {250, 20}, {3, 9}, {200, 200}, {256, 1}, {257, 0}, {255, 2}};
+    var random = new Random(rows);
+    List<Request> requests =
+        Arrays.stream(lengthAndNew)
+            .map(pair -> sliding(random.ints(pair[0], 0, 1024).toArray(), pair[1]))
+            .toList();
+    Engine engine = shared ? core : new WithoutBatches(core);
+    List<Result> results = run(new BatchRunner(engine, rows), requests.iterator());
+    assertThat(results).hasSameSizeAs(requests);
+    try (Session session = core.newSession()) {
+      for (int i = 0; i < results.size(); i++) {
+        assertThat(results.get(i))
+            .as("request %d", i)
+            .usingRecursiveComparison()
+            .isEqualTo(generate(requests.get(i), session, core));
+      }
+    }
+    assertThat(results).extracting(Result::left).containsExactly(53, 14, 0, 144, 1, 0, 1);
+  }
+
+  private static Request sliding(int[] prompt, int n) {
+    return new Request(new Generator(true, false).sliding(), prompt, n, _ -> true);
+  }
+
+  /** The failing one amid others, as first and as last, at its first token and later. */
+  @ParameterizedTest
+  @CsvSource({"1, true", "2, true", "2, false", "4, true"})
+  void aChooserThatFailsEndsItsTextAlone(int rows, boolean shared) {
+    Engine engine = shared ? core : new WithoutBatches(core);
+    List<Request> requests =
+        IntStream.range(0, 9)
+            .mapToObj(i -> with(i % 4 == 0 ? failing(i) : Chooser.GREEDY, new int[] {i + 1}))
+            .toList();
+    var delivered = new ArrayList<Object>();
+    new BatchRunner(engine, rows)
+        .run(requests.iterator(), r -> delivered.add(r.ids()), e -> delivered.add(e.getMessage()));
+    try (Session session = core.newSession()) {
+      for (int i = 0; i < 9; i++) {
+        Object expected =
+            i % 4 == 0 ? "none after " + i : generate(requests.get(i), session, core).ids();
+        assertThat(delivered.get(i)).as("text %d", i).isEqualTo(expected);
+      }
+    }
+    assertThat(delivered).hasSize(9);
+  }
+
+  @Test
+  void aChooserThatFailsIsThrownToThoseWhoDoNotAsk() {
+    var results = new ArrayList<Result>();
+    assertThatThrownBy(
+            () ->
+                new BatchRunner(core, 2)
+                    .run(
+                        List.of(
+                                with(Chooser.GREEDY, new int[] {1}),
+                                with(failing(2), new int[] {1}))
+                            .iterator(),
+                        results::add))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("none after 2");
+    assertThat(results).hasSize(1);
+  }
+
+  private static Request with(Chooser chooser, int[] prompt) {
+    return new Request(new Generator(true, false).with(chooser), prompt, 12, _ -> true);
+  }
+
+  private static Chooser failing(int after) {
+    return (logits, ids, promptLength, length) -> {
+      if (length - promptLength == after) {
+        throw new IllegalStateException("none after " + after);
+      }
+      return Chooser.GREEDY.choose(logits, ids, promptLength, length);
+    };
   }
 
   @Test
@@ -147,7 +233,11 @@ class BatchRunnerTest {
     var seen = new ArrayList<Integer>();
     Chooser counts = (_, _, promptLength, length) -> 100 + length - promptLength;
     var first =
-        new Request(new int[] {1, 2}, 9, true, Set.of(), counts, id -> seen.add(id) && id < 102);
+        new Request(
+            new Generator(true, true).with(counts),
+            new int[] {1, 2},
+            9,
+            id -> seen.add(id) && id < 102);
     List<Result> results =
         run(new BatchRunner(core, 2), List.of(first, new Request(new int[] {3}, 2)).iterator());
     assertThat(seen).containsExactly(100, 101, 102);
@@ -159,14 +249,14 @@ class BatchRunnerTest {
   void endOfTextAndStopTokensEndATextUnlessToldOtherwise() {
     int end = core.config().eosTokenId();
     Chooser ends = (_, _, promptLength, length) -> length == promptLength + 2 ? end : 4;
-    List<Result> results =
-        run(
-            new BatchRunner(core, 2),
-            List.of(
-                    new Request(new int[] {1}, 5, true, Set.of(), ends, _ -> true),
-                    new Request(new int[] {1}, 5, false, Set.of(), ends, _ -> true),
-                    new Request(new int[] {1}, 5, true, Set.of(7, 4), ends, _ -> true))
-                .iterator());
+    Iterator<Request> requests =
+        Stream.of(
+                new Generator(true, true),
+                new Generator(true, false),
+                new Generator(true, true).stoppingAt(Set.of(7, 4)))
+            .map(generator -> new Request(generator.with(ends), new int[] {1}, 5, _ -> true))
+            .iterator();
+    List<Result> results = run(new BatchRunner(core, 2), requests);
     assertThat(results.get(0).ids()).containsExactly(4, 4);
     assertThat(results.get(1).ids()).containsExactly(4, 4, end, 4, 4);
     assertThat(results.get(2).ids()).isEmpty();
@@ -190,6 +280,14 @@ class BatchRunnerTest {
     assertThatThrownBy(() -> new Request(new int[256], 1).check(core.config()))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("leaves no room");
+    assertThatThrownBy(() -> sliding(new int[256], -1).check(core.config()))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("give a number of tokens");
+    for (var wrong : List.of(new Generator(false, true), new Generator(true, true).drafting(2))) {
+      assertThatThrownBy(() -> new Request(wrong, new int[1], 1, _ -> true))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("a batch has its cache, and no drafts");
+    }
   }
 
   private static List<Result> run(BatchRunner runner, Iterator<Request> requests) {

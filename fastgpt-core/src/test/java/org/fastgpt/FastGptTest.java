@@ -50,7 +50,7 @@ class FastGptTest {
 
   @Test
   void samplesAsTheSamplerDoes() {
-    var penalties = new Penalties(List.of(), 1.2, 0, 0, -1, 3, List.of(), 30);
+    var penalties = Penalties.NONE.repetition(1.2).noRepeatNgram(3).minNewTokens(30);
     var warping = new Warping(0.9, 50, 0.95, 0.01, 0.9);
     int[] expected = generated(new Sampler(gpt.config(), penalties, warping, 7), 30);
     var options =
@@ -121,7 +121,7 @@ class FastGptTest {
     for (int i = 1; i < cat.length; i++) {
       bias.add(new Bias(List.of(cat[i - 1], cat[i]), 2000));
     }
-    var options = GREEDY.penalties(new Penalties(bias, 1, 0, 0, -1, 0, List.of(), 0));
+    var options = GREEDY.penalties(Penalties.NONE.bias(bias));
     assertThat(gpt.generate(ROMEO, options.maxNewTokens(8))).containsExactly("🐱", "🐱");
     assertThat(gpt.generate(ROMEO, options.maxNewTokens(6))).containsExactly("🐱", "\uFFFD");
   }

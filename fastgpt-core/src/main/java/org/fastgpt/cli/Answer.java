@@ -40,7 +40,7 @@ final class Answer {
   void result(Generator.Result result, String text) {
     sequence(object, result.ids(), text, result.stop());
     if (result.left() > 0) {
-      object.put("left_out", result.left());
+      object.put(Continuation.LEFT_OUT, result.left());
     }
   }
 
@@ -49,16 +49,21 @@ final class Answer {
   }
 
   void logProbabilities(List<Step> steps) {
-    var all = new ArrayList<Map<String, Object>>();
-    for (Step step : steps) {
-      Map<String, Object> one = likely(step.chosen());
-      one.put("top", step.top().stream().map(this::likely).toList());
-      all.add(one);
-    }
-    object.put("logprobs", all);
+    object.put("logprobs", described(steps, tokenizer));
   }
 
-  private Map<String, Object> likely(Likely likely) {
+  /** What the model thought of each choice. */
+  static List<Map<String, Object>> described(List<Step> steps, Optional<Tokenizer> tokenizer) {
+    var all = new ArrayList<Map<String, Object>>();
+    for (Step step : steps) {
+      Map<String, Object> one = described(step.chosen(), tokenizer);
+      one.put("top", step.top().stream().map(likely -> described(likely, tokenizer)).toList());
+      all.add(one);
+    }
+    return all;
+  }
+
+  private static Map<String, Object> described(Likely likely, Optional<Tokenizer> tokenizer) {
     var one = new LinkedHashMap<String, Object>();
     one.put("id", likely.id());
     tokenizer.ifPresent(t -> one.put("token", t.decode(likely.id())));

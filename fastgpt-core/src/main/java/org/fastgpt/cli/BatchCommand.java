@@ -39,10 +39,12 @@ import picocli.CommandLine.Option;
       "The options are for lines that do not say otherwise, by HuggingFace's names: n (or"
           + " max_new_tokens), stop (a text or several), do_sample, temperature, top_k, top_p,"
           + " min_p, typical_p, seed, repetition_penalty, presence_penalty, frequency_penalty,"
-          + " repeat_last_n, no_repeat_ngram_size, min_new_tokens.",
+          + " repeat_last_n, no_repeat_ngram_size, min_new_tokens, top_logprobs.",
       "A text that is drawn says by which \"seed\": 'generate' with that one gives the same text."
           + " Of the first line it is --seed itself, of each other made of it and the line's"
           + " number.",
+      "With --on-overflow truncate, a text that does not fit says how many of its oldest tokens"
+          + " were left out: \"left_out\".",
       "Interrupted, the same command goes on where it was: results are in FILE.part until all are"
           + " there. Not so from standard input or to standard output."
     },
@@ -85,6 +87,13 @@ final class BatchCommand implements Callable<Integer> {
   private int batchSize;
 
   @Option(
+      names = "--top-logprobs",
+      paramLabel = "N",
+      description =
+          "Each token's log probability and the N likeliest, by the model alone, as \"logprobs\".")
+  private Integer topLogProbs;
+
+  @Option(
       names = {"-q", "--quiet"},
       description = "No progress, only what is wrong.")
   private boolean quiet;
@@ -103,7 +112,7 @@ final class BatchCommand implements Callable<Integer> {
     try (Model model = run.model.open(terminal, quiet);
         Engine engine = run.open(model);
         InputStream stream = in.equals(STANDARD) ? terminal.in() : open()) {
-      var input = new BatchInput(stream, model, sampling, stop, this::seed);
+      var input = new BatchInput(stream, model, sampling, stop, topLogProbs, this::seed);
       try (BatchOutput output = output(model, engine)) { // not begun before all options are good
         input.skip(output.lines());
         run(engine, model.tokenizer(), input, output);
@@ -127,10 +136,6 @@ final class BatchCommand implements Callable<Integer> {
     stop.check();
     sampling.warping();
     sampling.seed();
-    if (stop.slides()) {
-      throw new IllegalArgumentException(
-          "--on-overflow truncate is not for batches: there a full context ends a text");
-    }
     if (batchSize < 1) {
       throw new IllegalArgumentException("--batch-size " + batchSize + ": at least 1 expected");
     }
@@ -162,10 +167,12 @@ final class BatchCommand implements Callable<Integer> {
     job.put("engine", engine.name());
     job.put("n", stop.n(InputDat.DEFAULT_N));
     job.put("ignore_eos", !stop.atEndOfText());
+    job.put("truncate", stop.slides());
     job.put("stop", stop.strings());
     job.put("stop_tokens", new TreeSet<>(stop.tokens()));
     job.put("warping", sampling.warping().toString());
     job.put("penalties", sampling.penalties(model::requireTokenizer).toString());
+    job.put("top_logprobs", topLogProbs);
     job.put(sampling.seed().isPresent() ? "seed" : DRAWN_SEED, seed);
     return new BatchOutput(file, JSON.std.asString(job));
   }
@@ -214,6 +221,14 @@ final class BatchCommand implements Callable<Integer> {
       return ExitCode.SOFTWARE;
     }
     output.finish();
+    if (output.truncated() > 0) {
+      terminal.say(
+          "The context was full in "
+              + output.truncated()
+              + " of "
+              + output.lines()
+              + " texts: their oldest tokens were left out.");
+    }
     if (output.errors() == 0) {
       return ExitCode.OK;
     }

@@ -15,6 +15,7 @@ import org.fastgpt.Chooser;
 import org.fastgpt.GptConfig;
 import org.fastgpt.model.InputDat;
 import org.fastgpt.model.Model;
+import org.fastgpt.sampling.LogProbabilities;
 import org.fastgpt.sampling.Penalties;
 import org.fastgpt.sampling.Sampler;
 import org.fastgpt.sampling.Warping;
@@ -36,10 +37,12 @@ final class BatchInput {
           "ignore_eos",
           "length_penalty",
           "logit_bias",
+          "logprobs",
           "max_length",
           "max_tokens",
           "num_beams",
           "num_return_sequences",
+          "on_overflow",
           "penalty_alpha",
           "sequence_bias",
           "stop_token_ids");
@@ -52,7 +55,12 @@ final class BatchInput {
    * @param text what it asks for; null if it cannot be done
    * @param error why it cannot; null if it can
    */
-  record Line(int number, Object id, Continuation text, String error) {}
+  record Line(int number, Object id, Continuation text, String error) {
+    /** The same line, which turned out to be one that cannot be done. */
+    Line failed(String why) {
+      return new Line(number, id, null, why);
+    }
+  }
 
   private final BufferedReader reader;
   private final Model model;
@@ -60,8 +68,10 @@ final class BatchInput {
   private final GptConfig config;
   private final SamplingOptions sampling;
   private final StopOptions stop;
+  private final Integer topLogProbs;
   private final LongSupplier seed;
   private final Sampler sampler; // whose buffers all share
+  private final LogProbabilities watch; // whose buffers all share
   private int number;
   private int count; // of the lines read that are not blank
 
@@ -70,18 +80,27 @@ final class BatchInput {
    *
    * @param sampling for lines that do not say otherwise
    * @param stop for lines that do not say otherwise
+   * @param topLogProbs for lines that do not say otherwise: of how many tokens to tell the log
+   *     probability at each place; null: of none, nor of the one chosen
    * @param seed of which {@link Sampler#seed} makes those of the lines, by their number from 0, the
    *     blank ones not counted; asked for when one is drawn
-   * @throws IllegalArgumentException an option names a token that the model does not have
+   * @throws IllegalArgumentException an option names a token that the model does not have, or more
+   *     tokens than it has
    */
   BatchInput(
-      InputStream in, Model model, SamplingOptions sampling, StopOptions stop, LongSupplier seed) {
+      InputStream in,
+      Model model,
+      SamplingOptions sampling,
+      StopOptions stop,
+      Integer topLogProbs,
+      LongSupplier seed) {
     reader = reader(in);
     this.model = model;
     tokenizer = model.tokenizer();
     config = model.config();
     this.sampling = sampling;
     this.stop = stop;
+    this.topLogProbs = topLogProbs;
     this.seed = seed;
     stop.check(config);
     if (!stop.strings().isEmpty()) {
@@ -89,6 +108,9 @@ final class BatchInput {
     }
     Penalties penalties = sampling.penalties(model::requireTokenizer);
     sampler = new Sampler(config, penalties, Warping.GREEDY, 0);
+    watch =
+        new LogProbabilities(
+            Chooser.GREEDY, topLogProbs == null ? 0 : topLogProbs, config.nVocab());
   }
 
   /** The number of lines that are not blank. */
@@ -169,7 +191,14 @@ final class BatchInput {
         warping.greedy() && penalties.equals(Penalties.NONE)
             ? Chooser.GREEDY
             : sampler.another(penalties, warping, drawnBy.orElse(0));
-    return new Continuation(prompt, ends.n(InputDat.DEFAULT_N), ends, chooser, drawnBy, tokenizer);
+    Integer top = json.integer("top_logprobs", topLogProbs);
+    return new Continuation(
+        prompt,
+        ends.n(InputDat.DEFAULT_N),
+        ends,
+        top == null ? chooser : watch.another(chooser, top),
+        drawnBy,
+        tokenizer);
   }
 
   private long derivedSeed() {

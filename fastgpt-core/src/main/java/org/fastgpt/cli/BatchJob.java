@@ -47,7 +47,7 @@ final class BatchJob implements Iterator<Request> {
   }
 
   void run(BatchRunner runner) {
-    runner.run(this, this::take);
+    runner.run(this, this::take, this::fail);
   }
 
   @Override
@@ -88,6 +88,16 @@ final class BatchJob implements Iterator<Request> {
     cancelled |= lines.element().text().stop(result) == Stop.CANCELLED;
     if (!cancelled) {
       write(lines.remove(), result);
+      writeErrors();
+    }
+  }
+
+  /** The first of the lines came to a place where no token could be chosen. */
+  private void fail(IllegalStateException why) {
+    if (!cancelled) {
+      Line line = lines.remove().failed(why.getMessage());
+      wrong.accept(line);
+      write(line, null);
       writeErrors();
     }
   }

@@ -26,6 +26,7 @@ final class BatchOutput implements AutoCloseable {
   private final Path file; // null: the standard output
   private int lines;
   private int errors;
+  private int truncated;
 
   /** To the standard output. */
   BatchOutput(PrintStream out) {
@@ -131,6 +132,7 @@ final class BatchOutput implements AutoCloseable {
   private void count(Map<String, Object> line) {
     lines++;
     errors += line.containsKey("error") ? 1 : 0;
+    truncated += line.containsKey(Continuation.LEFT_OUT) ? 1 : 0;
   }
 
   /** Number of lines, those of earlier runs included. */
@@ -141,6 +143,11 @@ final class BatchOutput implements AutoCloseable {
   /** Number of lines that say what was wrong with a prompt. */
   int errors() {
     return errors;
+  }
+
+  /** Number of lines whose text did not fit the context. */
+  int truncated() {
+    return truncated;
   }
 
   void write(Map<String, Object> line) throws IOException {

@@ -7,16 +7,22 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import org.fastgpt.BatchRunner.Request;
 import org.fastgpt.Chooser;
+import org.fastgpt.Generator;
 import org.fastgpt.Generator.Result;
 import org.fastgpt.Generator.Stop;
 import org.fastgpt.TextPieces;
+import org.fastgpt.sampling.LogProbabilities;
 import org.fastgpt.tokenizer.Tokenizer;
 
 /** One of many texts: what is asked of the model, and what comes of it. */
 final class Continuation {
 
+  /** How many of the oldest tokens the model does not see at the end, if any. */
+  static final String LEFT_OUT = "left_out";
+
   private final Request request;
   private final OptionalLong seed;
+  private final Optional<Tokenizer> tokenizer;
   private final Optional<TextPieces> pieces;
   private final StringBuilder text = new StringBuilder();
 
@@ -24,6 +30,7 @@ final class Continuation {
    * Nothing has come as yet.
    *
    * @param n up to so many new tokens; -1: as many as the context holds
+   * @param chooser what {@link LogProbabilities} have watched is described with the text
    * @param seed by which it is drawn; empty: it is not drawn
    * @throws IllegalArgumentException a stop string is empty, or there is no tokenizer to find it
    */
@@ -38,8 +45,11 @@ final class Continuation {
       throw new IllegalArgumentException("this model has no tokenizer: no stop strings");
     }
     this.seed = seed;
+    this.tokenizer = tokenizer;
     pieces = tokenizer.map(t -> new TextPieces(t, stop.strings()));
-    request = new Request(prompt, n, stop.atEndOfText(), stop.tokens(), chooser, this::take);
+    var generator =
+        new Generator(true, stop.atEndOfText(), stop.tokens(), chooser, stop.slides(), 0);
+    request = new Request(generator, prompt, n, this::take);
   }
 
   private boolean take(int id) {
@@ -64,13 +74,19 @@ final class Continuation {
     return pieces.map(p -> p.ended(result)).orElse(result).stop();
   }
 
-  /** The new tokens and their text, and the seed that they were drawn by, if they were. */
+  /** What has come of it, by the names of generate's {@code --json}. */
   Map<String, Object> describe(Result result) {
     var object = new LinkedHashMap<String, Object>();
     seed.ifPresent(s -> object.put("seed", s));
     object.put("new_ids", result.ids());
     pieces.ifPresent(_ -> object.put("text", text()));
     object.put("stop", stop(result).name().toLowerCase(Locale.ROOT));
+    if (result.left() > 0) {
+      object.put(LEFT_OUT, result.left());
+    }
+    if (request.generator().chooser() instanceof LogProbabilities watch) {
+      object.put("logprobs", Answer.described(watch.steps(), tokenizer));
+    }
     return object;
   }
 

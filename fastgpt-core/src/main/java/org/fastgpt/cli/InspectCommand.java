@@ -58,6 +58,12 @@ final class InspectCommand implements Callable<Integer> {
   /** So long a text can be on a page with the lens and all maps: a few megabytes at most. */
   private static final int WHOLE_PAGE = 64;
 
+  /**
+   * So many weights of attention can be on a page, each a byte, in base64: then it has 22 MB. These
+   * are all 144 heads of GPT-2 124M for a text of 482 tokens, or 31 heads for a full context.
+   */
+  static final int MOST_WEIGHTS = 1 << 24;
+
   private static final String STANDARD_OUTPUT = "-";
   private static final Pattern HEAD = Pattern.compile("([0-9]{1,6})(?:\\.([0-9]{1,6}))?");
 
@@ -109,7 +115,10 @@ final class InspectCommand implements Callable<Integer> {
       description = {
         "Also write one page with all of it, which needs nothing else. Of a text longer than "
             + WHOLE_PAGE
-            + " tokens it has the lens and the maps only if --lens and --attention ask for them."
+            + " tokens it has the lens and the maps only if --lens and --attention ask for them;"
+            + " of maps, at most "
+            + MOST_WEIGHTS
+            + " weights."
       })
   private Path html;
 
@@ -147,6 +156,7 @@ final class InspectCommand implements Callable<Integer> {
           asIds ? model.tokenizer() : Optional.of(model.requireTokenizer());
       Set<Head> heads = heads(config);
       int[] prompt = promptIds(text, tokenizer, config);
+      checkPage(heads.size(), config, prompt.length);
       int[] ids = continued(session, config, prompt);
       boolean whole = html != null && ids.length <= WHOLE_PAGE;
       Inspection inspection;
@@ -232,6 +242,29 @@ final class InspectCommand implements Callable<Integer> {
     }
     config.checkIds(ids);
     return ids;
+  }
+
+  /**
+   * Refuses a page that would be too large, before anything is computed: the text may grow to all
+   * that was asked for.
+   */
+  private void checkPage(int heads, GptConfig config, int promptTokens) {
+    long length = n < 0 ? config.nCtx() : Math.min(config.nCtx(), (long) promptTokens + n);
+    long weights = heads * (length * (length + 1) / 2);
+    if (html != null && weights > MOST_WEIGHTS) {
+      throw new IllegalArgumentException(
+          "--html: the attention of "
+              + heads
+              + (heads == 1 ? " head" : " heads")
+              + " over "
+              + length
+              + " tokens has "
+              + weights
+              + " weights, and a page at most "
+              + MOST_WEIGHTS
+              + ": name fewer heads with --attention LAYER.HEAD, shorten the text, or write --json"
+              + " instead");
+    }
   }
 
   private int[] continued(Session session, GptConfig config, int[] prompt) {

@@ -54,14 +54,13 @@ final class InspectTables {
     for (int t = 0; t < n; t++) {
       row(t, tokens.of(inspection.ids()[t], TOKEN), inspection.of(t));
     }
-    row(n, "(next)", inspection.of(n));
+    row(n, Columns.padded("(next)", TOKEN), inspection.of(n));
   }
 
   private void row(int t, String token, Optional<Expectation> expected) {
     boolean came = t < inspection.ids().length;
     boolean scored = came && expected.isPresent();
     double log = expected.map(Expectation::logProbability).orElse(Double.NaN);
-    String shown = padded(token, TOKEN);
     line(
         "%5d %6s %9s %9s %6s %6s  %s  %s",
         t,
@@ -70,7 +69,7 @@ final class InspectTables {
         scored ? percent(log) : "-",
         scored ? expected.get().rank() : "-",
         expected.map(e -> format("%.2f", e.entropyBits())).orElse("-"),
-        scored ? ink.likely(Math.exp(log), shown) : shown,
+        scored ? ink.likely(Math.exp(log), token) : token,
         expected.map(e -> likeliest(e, tokens)).orElse(""));
   }
 
@@ -93,13 +92,11 @@ final class InspectTables {
     out.append(System.lineSeparator());
     var head = new StringBuilder(format("%5s  %-" + TOKEN + "s", "pos", "lens after"));
     for (Layer layer : layers) {
-      head.append("  ").append(padded(layer.name(), LENS_TOKEN)).append(format("%5s%6s", "p", "#"));
+      head.append(format("  %-" + LENS_TOKEN + "s%5s%6s", layer.name(), "p", "#"));
     }
     line("%s", head.toString());
     for (int t = 0; t < inspection.ids().length; t++) {
-      var row =
-          new StringBuilder(
-              format("%5d  %s", t, padded(tokens.of(inspection.ids()[t], TOKEN), TOKEN)));
+      var row = new StringBuilder(format("%5d  %s", t, tokens.of(inspection.ids()[t], TOKEN)));
       for (Layer layer : layers) {
         row.append("  ").append(reading(layer.readings().get(t)));
       }
@@ -109,7 +106,7 @@ final class InspectTables {
 
   private String reading(Reading reading) {
     double p = Math.exp(reading.top().logProbability());
-    String token = padded(tokens.of(reading.top().id(), LENS_TOKEN), LENS_TOKEN);
+    String token = tokens.of(reading.top().id(), LENS_TOKEN);
     String coloured = ink.likely(p, token);
     return (reading.rank() == 1 ? ink.bold(coloured) : coloured)
         + format("%4.0f%%%6s", 100 * p, reading.rank() == 0 ? "-" : reading.rank());
@@ -129,9 +126,7 @@ final class InspectTables {
     }
     line("%s", top.toString());
     for (int t = 0; t < n; t++) {
-      var row =
-          new StringBuilder(
-              format("%5d  %s", t, padded(tokens.of(inspection.ids()[t], TOKEN), TOKEN)));
+      var row = new StringBuilder(format("%5d  %s", t, tokens.of(inspection.ids()[t], TOKEN)));
       for (float p : weights[t]) {
         String cell = numbers ? format("%4.0f", 100 * p) : shade(p);
         row.append(ink.shade(p, cell));
@@ -147,11 +142,6 @@ final class InspectTables {
   /** Of a natural logarithm, in three digits. */
   static String percent(double logProbability) {
     return format("%.3g%%", 100 * Math.exp(logProbability));
-  }
-
-  /** By characters: a token may have some that Java counts twice. */
-  private static String padded(String text, int width) {
-    return text + " ".repeat(Math.max(0, width - text.codePointCount(0, text.length())));
   }
 
   /** The same in any country. */

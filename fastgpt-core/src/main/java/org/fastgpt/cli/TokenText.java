@@ -25,12 +25,9 @@ record TokenText(Optional<Tokenizer> tokenizer) {
     return tokenizer.map(t -> visible(t.decodeBytes(id))).orElse("#" + id + " ");
   }
 
-  /** At most {@code width} characters of it, so that a column can be as wide as that. */
+  /** As much of it as fits {@code width} columns of a terminal, and spaces up to there. */
   String of(int id, int width) {
-    String text = of(id);
-    return text.codePointCount(0, text.length()) <= width
-        ? text
-        : text.substring(0, text.offsetByCodePoints(0, width - 1)) + "…";
+    return Columns.padded(Columns.cut(of(id), width), width);
   }
 
   static String visible(byte[] utf8) {
@@ -59,6 +56,11 @@ record TokenText(Optional<Tokenizer> tokenizer) {
     };
   }
 
+  /** Asks for another look of the one before, which takes more columns on some terminals. */
+  private static boolean isVariation(int c) {
+    return (c >= 0xFE00 && c <= 0xFE0F) || (c >= 0xE0100 && c <= 0xE01EF);
+  }
+
   private static boolean hidden(int c) {
     return switch (Character.getType(c)) {
       case Character.CONTROL,
@@ -70,7 +72,7 @@ record TokenText(Optional<Tokenizer> tokenizer) {
           Character.PRIVATE_USE,
           Character.UNASSIGNED ->
           true;
-      default -> false;
+      default -> isVariation(c);
     };
   }
 }

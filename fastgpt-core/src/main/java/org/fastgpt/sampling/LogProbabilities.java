@@ -2,6 +2,7 @@ package org.fastgpt.sampling;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.fastgpt.Chooser;
 
 /**
@@ -24,8 +25,8 @@ public final class LogProbabilities implements Chooser {
   private final int top;
   private final List<Step> steps = new ArrayList<>();
   private final Ranking ranking;
-  private final double[] log;
-  private final int[] all;
+  private final double[] log; // by id
+  private final int[] all; // ids
 
   /**
    * Watches {@code chooser}.
@@ -33,15 +34,30 @@ public final class LogProbabilities implements Chooser {
    * @param top how many of the likeliest tokens, in [0, nVocab]
    */
   public LogProbabilities(Chooser chooser, int top, int nVocab) {
-    Range.check("top log-probs", top, top >= 0 && top <= nVocab, "a number in [0, " + nVocab + "]");
+    this(
+        chooser,
+        top,
+        new Ranking(nVocab),
+        new double[nVocab],
+        IntStream.range(0, nVocab).toArray());
+  }
+
+  private LogProbabilities(Chooser chooser, int top, Ranking ranking, double[] log, int[] all) {
+    int n = all.length;
+    Range.check("top log-probs", top, top >= 0 && top <= n, "a number in [0, " + n + "]");
     this.chooser = chooser;
     this.top = top;
-    ranking = new Ranking(nVocab);
-    log = new double[nVocab];
-    all = new int[nVocab];
-    for (int i = 0; i < nVocab; i++) {
-      all[i] = i;
-    }
+    this.ranking = ranking;
+    this.log = log;
+    this.all = all;
+  }
+
+  /**
+   * Watches another chooser, of another sequence, by the same buffers: they hold nothing between
+   * choices. For the same thread.
+   */
+  public LogProbabilities another(Chooser chooser, int top) {
+    return new LogProbabilities(chooser, top, ranking, log, all);
   }
 
   @Override

@@ -5,7 +5,8 @@ import org.fastgpt.GptConfig;
 
 /**
  * What is done to the scores whether or not one samples: HuggingFace's logits processors, in its
- * order, and OpenAI's two penalties after its repetition penalty.
+ * order, and OpenAI's two penalties after its repetition penalty. Given a value, the methods of
+ * these names give the same penalties but for that.
  *
  * @param bias as sequence_bias, which includes logit bias
  * @param repetition the score of each token of the text, prompt included, is divided by it if
@@ -39,6 +40,54 @@ public record Penalties(
     Range.check("repeat-last-n", repeatLastN, repeatLastN >= -1, "a number ≥ 0, or -1 for all,");
     Range.check("no-repeat n-gram size", noRepeatNgram, noRepeatNgram >= 0, "a number ≥ 0");
     Range.check("min new tokens", minNewTokens, minNewTokens >= 0, "a number ≥ 0");
+  }
+
+  /** The same with other biases. */
+  public Penalties bias(List<Bias> bias) {
+    return new Penalties(
+        bias, repetition, presence, frequency, repeatLastN, noRepeatNgram, badWords, minNewTokens);
+  }
+
+  /** The same with another repetition penalty. */
+  public Penalties repetition(double repetition) {
+    return new Penalties(
+        bias, repetition, presence, frequency, repeatLastN, noRepeatNgram, badWords, minNewTokens);
+  }
+
+  /** The same with another presence penalty. */
+  public Penalties presence(double presence) {
+    return new Penalties(
+        bias, repetition, presence, frequency, repeatLastN, noRepeatNgram, badWords, minNewTokens);
+  }
+
+  /** The same with another frequency penalty. */
+  public Penalties frequency(double frequency) {
+    return new Penalties(
+        bias, repetition, presence, frequency, repeatLastN, noRepeatNgram, badWords, minNewTokens);
+  }
+
+  /** The same, the three looking at so many of the last tokens. */
+  public Penalties repeatLastN(int repeatLastN) {
+    return new Penalties(
+        bias, repetition, presence, frequency, repeatLastN, noRepeatNgram, badWords, minNewTokens);
+  }
+
+  /** The same with another length of phrases that do not come twice. */
+  public Penalties noRepeatNgram(int noRepeatNgram) {
+    return new Penalties(
+        bias, repetition, presence, frequency, repeatLastN, noRepeatNgram, badWords, minNewTokens);
+  }
+
+  /** The same with other phrases that must not come. */
+  public Penalties badWords(List<Bias> badWords) {
+    return new Penalties(
+        bias, repetition, presence, frequency, repeatLastN, noRepeatNgram, badWords, minNewTokens);
+  }
+
+  /** The same with another number of tokens before end-of-text. */
+  public Penalties minNewTokens(int minNewTokens) {
+    return new Penalties(
+        bias, repetition, presence, frequency, repeatLastN, noRepeatNgram, badWords, minNewTokens);
   }
 
   /**

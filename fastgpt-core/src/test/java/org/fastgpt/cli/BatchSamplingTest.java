@@ -189,7 +189,9 @@ class BatchSamplingTest {
         "--stop=x",
         "--stop-token=4",
         "--bad-words=x",
-        "--logit-bias=4=1"
+        "--logit-bias=4=1",
+        "--on-overflow=truncate",
+        "--top-logprobs=0"
       })
   void doesNotGoOnWithOtherOptions(String option) throws IOException {
     Path part = interrupted("--seed=5");
@@ -242,6 +244,10 @@ class BatchSamplingTest {
         "\"stop\": [\"a\", 5] | 'stop': a text, or a list of texts, expected, [a, 5] found",
         "\"stop\": \"\" | a stop string is empty",
         "\"stop\": \"a\", \"stop_strings\": \"b\" | 'stop' and 'stop_strings': only one expected",
+        "\"top_logprobs\": -1 | top log-probs -1: a number in [0, 1024] expected",
+        "\"top_logprobs\": true | 'top_logprobs': a whole number expected, true found",
+        "\"logprobs\": true | 'logprobs' is nothing that a line can ask for",
+        "\"on_overflow\": \"truncate\" | 'on_overflow' is nothing that a line can ask for",
         "\"num_beams\": 4 | 'num_beams' is nothing that a line can ask for",
         "\"max_tokens\": 4 | 'max_tokens' is nothing that a line can ask for",
       })
@@ -257,6 +263,53 @@ class BatchSamplingTest {
     assertThat(said().lines()).hasSize(2);
   }
 
+  /** Two tokens are allowed, and to some lines each only once. */
+  @ParameterizedTest
+  @CsvSource({"1, 0", "2, 0", "4, 0", "3, 2", "3, 6"})
+  void aTextForWhichEveryTokenIsForbiddenIsSaidAndTheRestIsDone(int rows, int kept)
+      throws IOException {
+    Files.writeString(
+        in,
+        """
+        {"prompt_ids": [1, 2], "n": 9}
+        {"prompt_ids": [5, 7], "no_repeat_ngram_size": 1, "id": "at once"}
+        {"prompt_ids": [1], "no_repeat_ngram_size": 1, "n": 2}
+        {"prompt_ids": [7, 1, 1], "no_repeat_ngram_size": 1, "id": "later"}
+        {"prompt_ids": [5], "n": 4}
+        nonsense
+        {"prompt_ids": [1, 2, 3, 4], "no_repeat_ngram_size": 1}
+        """);
+    var options = new ArrayList<>(List.of("-q", "--batch-size=" + rows));
+    for (int id = 0; id < 1024; id++) {
+      if (id != 5 && id != 7) {
+        options.add("--logit-bias=" + id + "=-inf");
+      }
+    }
+    String[] all = options.toArray(String[]::new);
+    if (kept > 0) {
+      Path part = interrupted(all);
+      List<String> lines = Files.readAllLines(part).subList(0, kept);
+      Files.writeString(part, String.join("\n", lines) + "\n");
+    }
+    assertThat(batch(all)).isEqualTo(1);
+    List<Map<String, Object>> lines = lines(out);
+    assertThat(lines).hasSize(7);
+    String why =
+        "every token is forbidden: fewer bad words, or a longer n-gram that must not repeat";
+    for (int i : List.of(1, 3, 6)) {
+      assertThat(lines.get(i))
+          .containsEntry("line", i + 1)
+          .containsEntry("error", why)
+          .doesNotContainKey("new_ids");
+      assertThat(said().contains("line " + (i + 1) + ": " + why)).isEqualTo(i >= kept);
+    }
+    assertThat(lines).extracting(line -> line.get("id")).contains("at once", "later");
+    for (int i : List.of(0, 2, 4)) {
+      assertThat((List<?>) lines.get(i).get("new_ids")).hasSize(List.of(9, 0, 2, 0, 4).get(i));
+    }
+    assertThat(said()).endsWith("fastgpt: 4 of 7 prompts not usable" + System.lineSeparator());
+  }
+
   /** And leaves nothing behind that would be in the way of the right options. */
   @ParameterizedTest
   @CsvSource(
@@ -268,7 +321,8 @@ class BatchSamplingTest {
         "--logit-bias=5000=1 | token 5000 is outside the vocabulary",
         "--stop-token=5000 | token 5000 is outside the vocabulary",
         "--stop= | a stop string is empty",
-        "--on-overflow=truncate | --on-overflow truncate is not for batches",
+        "--on-overflow=shift | --on-overflow shift: error or truncate expected",
+        "--top-logprobs=1025 | top log-probs 1025: a number in [0, 1024] expected",
       })
   void refusesOptionsThatMakeNoSense(String option, String message) {
     assertThat(batch("-q", option)).isEqualTo(2);

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.net.URL;
@@ -15,15 +16,26 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.fastgpt.Engine;
 import org.fastgpt.EngineOptions;
 import org.fastgpt.EngineProvider;
 import org.fastgpt.FakeEngine;
 import org.fastgpt.Fixtures;
+import org.fastgpt.inspect.Inspection;
+import org.fastgpt.inspect.Inspection.Expectation;
+import org.fastgpt.inspect.Inspection.Head;
+import org.fastgpt.inspect.Inspection.Layer;
+import org.fastgpt.inspect.Inspection.Reading;
 import org.fastgpt.model.Model;
+import org.fastgpt.sampling.LogProbabilities.Likely;
+import org.fastgpt.tokenizer.Tokenizer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -218,6 +230,7 @@ class InspectCommandTest {
         "61 A0 C3 A9 | a\\xA0é",
         "F0 9F 98 80 FF | 😀\\xFF",
         "E2 80 AE C2 A0 | \\u{202E}\\u{A0}", // turns the direction; a space that is none
+        "E2 9D A4 EF B8 8F | ❤\\u{FE0F}", // the heart as an emoji, which is wider
         "EF BF BD | \uFFFD",
       })
   void tokensAreShownWithoutBeingObeyed(String bytes, String shown) {
@@ -226,6 +239,71 @@ class InspectCommandTest {
       utf8[i] = (byte) Integer.parseInt(bytes.substring(3 * i, 3 * i + 2), 16);
     }
     assertThat(TokenText.visible(utf8)).isEqualTo(shown);
+  }
+
+  /** By the widths of Unicode's EastAsianWidth.txt; what stands to the right stays in line. */
+  @Test
+  void wideCharactersAndMarksTakeTheirColumns() {
+    int[] characters = "aé你😀✅\u0301".codePoints().toArray();
+    var tokens = new TokenText(Optional.of(Tokenizer.ofCharacters(characters)));
+    int[] ids = {0, 1, 2, 3, 4, 5};
+    var expectation = new Expectation(-1, 1, 2, List.of(new Likely(2, -1)));
+    List<Reading> readings =
+        IntStream.of(ids).mapToObj(id -> new Reading(new Likely(id, -1), -1, 1)).toList();
+    var maps = new TreeMap<Head, float[][]>();
+    maps.put(
+        new Head(0, 0), IntStream.of(ids).mapToObj(t -> new float[t + 1]).toArray(float[][]::new));
+    var inspection =
+        new Inspection(
+            ids, Collections.nCopies(6, expectation), List.of(new Layer("embd", readings)), maps);
+    assertThat(InspectTables.of(inspection, tokens, new Ink(false)).lines())
+        .contains(
+            "    0      0         -         -      -      -  \"a\"",
+            "    1      1   -1.0000     36.8%      1   2.00  \"é\"               \"你\" 36.8%",
+            "    2      2   -1.0000     36.8%      1   2.00  \"你\"              \"你\" 36.8%",
+            "    3      3   -1.0000     36.8%      1   2.00  \"😀\"              \"你\" 36.8%",
+            "    5      5   -1.0000     36.8%      1   2.00  \"\u0301\"                \"你\" 36.8%",
+            "    1  \"é\"               \"é\"         37%     1",
+            "    4  \"✅\"              \"✅\"        37%     1",
+            "    1  \"é\"                0   0",
+            "    2  \"你\"               0   0   0");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "abc, 3",
+    "你好, 4",
+    "ｆｕ, 4", // full width
+    "ﾊﾝ, 2", // half width
+    "한글, 4",
+    "\u1112\u1161\u11ab, 2", // the same in parts
+    "e\u0301\u0302, 1",
+    "\u20dd, 0", // a circle round the one before
+    "か\u3099, 2",
+    "😀✅⌚, 6",
+    "🇩🇪, 2",
+    "🌡☎, 2", // no emoji unless asked for
+    "𠀀, 2",
+    "█▓…, 3",
+    "'', 0"
+  })
+  void columnsAreThoseOfUnicode(String text, int width) {
+    assertThat(Columns.width(text)).isEqualTo(width);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "abc, 3, abc",
+    "abcd, 3, ab…",
+    "你好, 4, 你好",
+    "你好吗, 5, 你好…",
+    "你好吗, 4, 你…", // half of one is none
+    "ae\u0301\u0302bc, 3, ae\u0301\u0302…",
+    "😀😀, 1, …"
+  })
+  void aTextIsCutBetweenItsCharacters(String text, int width, String cut) {
+    assertThat(Columns.cut(text, width)).isEqualTo(cut);
+    assertThat(Columns.width(Columns.padded(cut, width))).isEqualTo(width);
   }
 
   @ParameterizedTest
@@ -266,12 +344,7 @@ class InspectCommandTest {
   /** Of an engine without activations there are figures; what else is asked for is refused. */
   @Test
   void anEngineThatShowsNothingSaysSo(@TempDir Path folder) throws IOException {
-    Path services = folder.resolve("META-INF/services");
-    Files.createDirectories(services);
-    Files.writeString(services.resolve(EngineProvider.class.getName()), Blind.class.getName());
-    ClassLoader before = Thread.currentThread().getContextClassLoader();
-    try (var with = new URLClassLoader(new URL[] {folder.toUri().toURL()}, before)) {
-      Thread.currentThread().setContextClassLoader(with);
+    try (var _ = blind(folder)) {
       assertThat(inspect("--engine", "blind", "ROMEO:")).isZero();
       assertThat(inspect("--engine", "blind", "--lens", "--attention", "0", "ROMEO:")).isEqualTo(2);
       assertThat(err())
@@ -286,13 +359,67 @@ class InspectCommandTest {
       String why = "Engine fake does not show what the page would have here.";
       assertThat(err()).isEqualTo("Wrote " + page + ".\n" + why + "\n");
       assertThat(Files.readString(page)).contains("<p>" + why + "</p>");
-    } finally {
-      Thread.currentThread().setContextClassLoader(before);
     }
+  }
+
+  /** By an engine that shows no maps: what is refused for that is not refused for its size. */
+  @ParameterizedTest
+  @CsvSource({
+    "5792, 0, false",
+    "5793, 0, true",
+    "4000, 1792, false",
+    "1, 5792, true",
+    "1, -1, true"
+  })
+  void aPageThatWouldBeTooLargeIsRefusedBeforeAnythingIsComputed(
+      int tokens, int n, boolean refused, @TempDir Path folder) throws IOException {
+    String[] args = {
+      "--engine=blind",
+      "--attention=0",
+      "-n" + n,
+      "--ids",
+      "5 ".repeat(tokens),
+      "--html=" + folder.resolve("page.html")
+    };
+    try (var _ = blind(folder)) {
+      assertThat(inspect(args)).isEqualTo(2);
+      assertThat(err().lines()).hasSize(1);
+      if (refused) {
+        long length = n < 0 ? Blind.N_CTX : tokens + n;
+        assertThat(err())
+            .isEqualTo(
+                "fastgpt: --html: the attention of 1 head over "
+                    + length
+                    + " tokens has "
+                    + length * (length + 1) / 2
+                    + " weights, and a page at most 16777216: name fewer heads with --attention"
+                    + " LAYER.HEAD, shorten the text, or write --json instead\n");
+      } else {
+        assertThat(err()).contains("does not show activations");
+      }
+      assertThat(Blind.engine.processed() == 0).isEqualTo(refused);
+    }
+    assertThat(folder.resolve("page.html")).doesNotExist();
+  }
+
+  /** Until it is closed, there is an engine "blind". */
+  private static Closeable blind(Path folder) throws IOException {
+    Path services = Files.createDirectories(folder.resolve("META-INF/services"));
+    Files.writeString(services.resolve(EngineProvider.class.getName()), Blind.class.getName());
+    ClassLoader before = Thread.currentThread().getContextClassLoader();
+    var with = new URLClassLoader(new URL[] {folder.toUri().toURL()}, before);
+    Thread.currentThread().setContextClassLoader(with);
+    return () -> {
+      Thread.currentThread().setContextClassLoader(before);
+      with.close();
+    };
   }
 
   /** Has logits and nothing else. */
   public static final class Blind implements EngineProvider {
+    private static final int N_CTX = 8192;
+    private static FakeEngine engine; // the last one
+
     @Override
     public String name() {
       return "blind";
@@ -300,7 +427,8 @@ class InspectCommandTest {
 
     @Override
     public Engine open(Model model, EngineOptions options) {
-      return new FakeEngine(model.config().nVocab(), 16, 2);
+      engine = new FakeEngine(model.config().nVocab(), N_CTX, 2);
+      return engine;
     }
   }
 

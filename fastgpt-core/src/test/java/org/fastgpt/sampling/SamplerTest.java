@@ -137,7 +137,7 @@ class SamplerTest {
   /** OpenAI's: over the new tokens only, here 2 2 3. */
   @Test
   void presenceAndFrequencyPenaltiesCountNewTokens() {
-    var penalties = new Penalties(List.of(), 1, 0.5, 0.25, -1, 0, List.of(), 0);
+    var penalties = Penalties.NONE.presence(0.5).frequency(0.25);
     double[] score = {1, 1, 1, 1, 1};
     int[] counts = new int[5];
     penalties.apply(score, counts, -1, TEXT, 1, 4);
@@ -165,7 +165,7 @@ class SamplerTest {
             IntStream.range(from, ids.length).filter(t -> t >= prompt && ids[t] == wanted).count();
         expected[id] -= times * 0.25 + (times > 0 ? 0.5 : 0);
       }
-      var penalties = new Penalties(List.of(), 1.5, 0.5, 0.25, n, 0, List.of(), 0);
+      var penalties = Penalties.NONE.repetition(1.5).presence(0.5).frequency(0.25).repeatLastN(n);
       int[] counts = new int[5];
       penalties.apply(score, counts, -1, ids, prompt, ids.length);
       assertThat(score).as("case %d", i).containsExactly(expected, within(1e-15));
@@ -183,9 +183,26 @@ class SamplerTest {
   }
 
   @Test
+  void eachPenaltyCanBeSaidAlone() {
+    var bias = List.of(new Bias(List.of(1), 1));
+    var bad = List.of(Bias.forbidding(List.of(2)));
+    assertThat(
+            Penalties.NONE
+                .bias(bias)
+                .repetition(2)
+                .presence(3)
+                .frequency(4)
+                .repeatLastN(5)
+                .noRepeatNgram(6)
+                .badWords(bad)
+                .minNewTokens(7))
+        .isEqualTo(new Penalties(bias, 2, 3, 4, 5, 6, bad, 7));
+  }
+
+  @Test
   void saysWhenNothingIsLeftToChoose() {
     var all = Stream.of(0, 1, 2, 3).map(id -> Bias.forbidding(List.of(id))).toList();
-    var penalties = new Penalties(List.of(), 1, 0, 0, -1, 0, all, 9);
+    var penalties = Penalties.NONE.badWords(all).minNewTokens(9);
     var sampler = new Sampler(CONFIG, penalties, Warping.GREEDY, 1);
     assertThatThrownBy(() -> sampler.choose(new float[5], TEXT, 1, 4))
         .isInstanceOf(IllegalStateException.class)
@@ -203,8 +220,7 @@ class SamplerTest {
 
   @Test
   void refusesIdsThatTheModelDoesNotHave() {
-    var penalties =
-        new Penalties(List.of(new Bias(List.of(1, 5), 1)), 1, 0, 0, -1, 0, List.of(), 0);
+    var penalties = Penalties.NONE.bias(List.of(new Bias(List.of(1, 5), 1)));
     assertThatThrownBy(() -> new Sampler(CONFIG, penalties, Warping.NONE, 1))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("token 5 is outside the vocabulary [0, 5)");
