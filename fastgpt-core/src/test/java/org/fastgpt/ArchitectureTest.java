@@ -25,8 +25,8 @@ class ArchitectureTest {
         .should()
         .onlyDependOnClassesThat()
         .haveNameMatching(
-            "java\\..*|jdk\\.incubator\\.vector\\..*|.*Kernels|.*Blas|.*\\.Vector[A-Z].*|.*\\.Matrix"
-                + "|.*\\.Scratch|\\[F")
+            "java\\..*|jdk\\.incubator\\.vector\\..*|.*Kernels|.*Blas|.*\\.Vector[A-Z].*|.*\\.Simd"
+                + "|.*\\.Matrix|.*\\.Scratch|\\[F")
         .check(CORE);
   }
 
@@ -34,7 +34,7 @@ class ArchitectureTest {
   void onlyTheVectorClassesKnowTheVectorApi() {
     noClasses()
         .that()
-        .haveNameNotMatching(".*\\.Vector[A-Z][A-Za-z]*")
+        .haveNameNotMatching(".*\\.(Vector[A-Z][A-Za-z]*|Simd)")
         .should()
         .dependOnClassesThat()
         .resideInAPackage("jdk.incubator.vector")

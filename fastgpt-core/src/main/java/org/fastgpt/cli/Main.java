@@ -12,12 +12,11 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.concurrent.Callable;
-import java.util.function.Function;
 import org.fastgpt.core.CoreProvider;
 import org.fastgpt.model.ModelException;
 import picocli.CommandLine;
@@ -45,6 +44,22 @@ public final class Main implements Runnable {
 
   /** When the JVM came to this class: the clock of {@link System#nanoTime}. */
   static final long STARTED_NANOS = System.nanoTime();
+
+  /** The commands of core, in the order of the help. */
+  private static final List<String> COMMANDS =
+      List.of(
+          "generate",
+          "chat",
+          "batch",
+          "encode",
+          "decode",
+          "score",
+          "perplexity",
+          "inspect",
+          "create-model",
+          "models",
+          "info",
+          "download");
 
   @Spec private CommandSpec spec;
 
@@ -82,16 +97,19 @@ public final class Main implements Runnable {
   }
 
   static int run(String[] args, Terminal terminal) {
-    Map<String, Function<Terminal, Callable<Integer>>> commands = commands();
-    String[] all = withDefaultCommand(args, commands.keySet());
+    var extras = new LinkedHashMap<String, ExtraCommand>();
+    for (ExtraCommand extra : ServiceLoader.load(ExtraCommand.class)) {
+      extras.put(extra.name(), extra);
+    }
+    Set<String> names = new LinkedHashSet<>(COMMANDS);
+    names.addAll(extras.keySet());
+    String[] all = withDefaultCommand(args, names);
     var line = new CommandLine(new Main());
     // Only what is asked for: picocli reads each command's annotations, slowly in a cold JVM.
-    commands.forEach(
-        (name, command) -> {
-          if (name.equals(all[0]) || !commands.containsKey(all[0])) {
-            line.addSubcommand(name, command.apply(terminal));
-          }
-        });
+    for (String name : names.contains(all[0]) ? Set.of(all[0]) : names) {
+      ExtraCommand extra = extras.get(name);
+      line.addSubcommand(name, extra == null ? command(name, terminal) : extra.command(terminal));
+    }
     line.setOut(writer(terminal.out()))
         .setErr(writer(terminal.err()))
         .setParameterExceptionHandler((e, _) -> badArguments(e, terminal))
@@ -102,25 +120,25 @@ public final class Main implements Runnable {
     return code;
   }
 
-  /** The commands by name, in the order of the help. */
-  private static Map<String, Function<Terminal, Callable<Integer>>> commands() {
-    var commands = new LinkedHashMap<String, Function<Terminal, Callable<Integer>>>();
-    commands.put("generate", GenerateCommand::new);
-    commands.put("chat", ChatCommand::new);
-    commands.put("batch", BatchCommand::new);
-    commands.put("encode", EncodeCommand::new);
-    commands.put("decode", DecodeCommand::new);
-    commands.put("score", ScoreCommand::new);
-    commands.put("perplexity", PerplexityCommand::new);
-    commands.put("inspect", InspectCommand::new);
-    commands.put("create-model", CreateModelCommand::new);
-    commands.put("models", ModelsCommand::new);
-    commands.put("info", InfoCommand::new);
-    commands.put("download", DownloadCommand::new);
-    for (ExtraCommand extra : ServiceLoader.load(ExtraCommand.class)) {
-      commands.put(extra.name(), extra::command);
-    }
-    return commands;
+  /**
+   * A command of core. By a switch: a table of constructors costs a cold JVM as much as all else.
+   */
+  private static Callable<Integer> command(String name, Terminal terminal) {
+    return switch (name) {
+      case "generate" -> new GenerateCommand(terminal);
+      case "chat" -> new ChatCommand(terminal);
+      case "batch" -> new BatchCommand(terminal);
+      case "encode" -> new EncodeCommand(terminal);
+      case "decode" -> new DecodeCommand(terminal);
+      case "score" -> new ScoreCommand(terminal);
+      case "perplexity" -> new PerplexityCommand(terminal);
+      case "inspect" -> new InspectCommand(terminal);
+      case "create-model" -> new CreateModelCommand(terminal);
+      case "models" -> new ModelsCommand(terminal);
+      case "info" -> new InfoCommand(terminal);
+      case "download" -> new DownloadCommand(terminal);
+      default -> throw new IllegalArgumentException(name);
+    };
   }
 
   private static PrintWriter writer(PrintStream stream) {

@@ -1,5 +1,7 @@
 package org.fastgpt.core;
 
+import static org.fastgpt.core.Simd.store;
+
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -8,7 +10,7 @@ import jdk.incubator.vector.VectorSpecies;
  * key or value that is loaded is used four times.
  */
 final class VectorAttention {
-  private static final VectorSpecies<Float> S = VectorKernels.S;
+  private static final VectorSpecies<Float> S = Simd.S;
   private static final int W = S.length();
   private static final int LANES = Kernels.LANES;
 
@@ -74,11 +76,6 @@ final class VectorAttention {
       }
       store(s0, s1, scale, scores, to + s);
     }
-  }
-
-  private static void store(FloatVector s0, FloatVector s1, float scale, float[] to, int at) {
-    s0.mul(scale).intoArray(to, at);
-    s1.mul(scale).intoArray(to, at + W);
   }
 
   /** {@link Kernels#mix} of four rows. */

@@ -1,12 +1,11 @@
 package org.fastgpt.core;
 
 import static jdk.incubator.vector.VectorOperators.AND;
-import static jdk.incubator.vector.VectorOperators.GE;
 import static jdk.incubator.vector.VectorOperators.LSHL;
-import static jdk.incubator.vector.VectorOperators.LSHR;
-import static jdk.incubator.vector.VectorOperators.OR;
+import static org.fastgpt.core.Simd.fold;
+import static org.fastgpt.core.Simd.ofF16;
+import static org.fastgpt.core.Simd.words;
 
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -20,8 +19,7 @@ import org.fastgpt.model.StoredTensor.DType;
  * and each sum has the order that {@link Kernels} defines.
  */
 final class VectorHalves {
-  private static final VectorSpecies<Float> S = VectorKernels.S;
-  private static final VectorSpecies<Integer> WORDS = VectorSpecies.of(int.class, S.vectorShape());
+  private static final VectorSpecies<Float> S = Simd.S;
   private static final int W = S.length();
   private static final int LANES = Kernels.LANES;
 
@@ -106,7 +104,7 @@ final class VectorHalves {
       for (int i = 2 * half; i < in; i++) {
         lanes[i - 2 * half] = Math.fma(x[i], w.get(first + i), lanes[i - 2 * half]);
       }
-      y[o] = VectorKernels.fold(lanes, 0);
+      y[o] = fold(lanes, 0);
     }
   }
 
@@ -150,22 +148,5 @@ final class VectorHalves {
       lanes[2 * c] = apart[c];
       lanes[2 * c + 1] = apart[LANES / 2 + c];
     }
-  }
-
-  /**
-   * F16 numbers from the upper halves of words. Exponent and fraction come into float32's places;
-   * times 2^112 corrects the exponent's bias, also of subnormal numbers; infinity and NaN keep the
-   * exponent of all ones.
-   */
-  static FloatVector ofF16(IntVector words) {
-    IntVector size = words.lanewise(LSHR, 3).lanewise(AND, 0x7fff << 13);
-    IntVector bits = size.reinterpretAsFloats().mul(0x1p112f).reinterpretAsInts();
-    return bits.lanewise(OR, 0x7f800000, size.compare(GE, 0x7c00 << 13))
-        .lanewise(OR, words.lanewise(AND, 0x80000000))
-        .reinterpretAsFloats();
-  }
-
-  private static IntVector words(long at) {
-    return IntVector.fromMemorySegment(WORDS, VectorLinear.MEMORY, at, ByteOrder.LITTLE_ENDIAN);
   }
 }

@@ -1,5 +1,8 @@
 package org.fastgpt.core;
 
+import static org.fastgpt.core.Simd.last;
+import static org.fastgpt.core.Simd.load;
+
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
@@ -9,7 +12,7 @@ import jdk.incubator.vector.VectorSpecies;
  * For several rows of x, a few rows of W are touched first: see {@link VectorLinear}.
  */
 final class VectorHead {
-  private static final VectorSpecies<Float> S = VectorKernels.S;
+  private static final VectorSpecies<Float> S = Simd.S;
   private static final int W = S.length();
   private static final int LANES = Kernels.LANES;
 
@@ -72,8 +75,8 @@ final class VectorHead {
       FloatVector s0 = FloatVector.zero(S);
       FloatVector s1 = s0;
       for (int i = c; i < whole; i += LANES) {
-        s0 = FloatVector.fromArray(S, x, xAt + i).fma(VectorLinear.load(at + 4L * i), s0);
-        s1 = FloatVector.fromArray(S, x, xAt + i + W).fma(VectorLinear.load(at + 4L * (i + W)), s1);
+        s0 = FloatVector.fromArray(S, x, xAt + i).fma(load(at + 4L * i), s0);
+        s1 = FloatVector.fromArray(S, x, xAt + i + W).fma(load(at + 4L * (i + W)), s1);
       }
       s0.intoArray(lanes, c);
       s1.intoArray(lanes, c + W);
@@ -99,16 +102,16 @@ final class VectorHead {
       for (int i = c; i < whole; i += LANES) {
         FloatVector v0 = FloatVector.fromArray(S, x, x0 + i);
         FloatVector v1 = FloatVector.fromArray(S, x, x1 + i);
-        FloatVector w0 = VectorLinear.load(at0 + 4L * i);
-        FloatVector w1 = VectorLinear.load(at1 + 4L * i);
+        FloatVector w0 = load(at0 + 4L * i);
+        FloatVector w1 = load(at1 + 4L * i);
         s00 = v0.fma(w0, s00);
         s01 = v0.fma(w1, s01);
         s10 = v1.fma(w0, s10);
         s11 = v1.fma(w1, s11);
         v0 = FloatVector.fromArray(S, x, x0 + i + W);
         v1 = FloatVector.fromArray(S, x, x1 + i + W);
-        w0 = VectorLinear.load(at0 + 4L * (i + W));
-        w1 = VectorLinear.load(at1 + 4L * (i + W));
+        w0 = load(at0 + 4L * (i + W));
+        w1 = load(at1 + 4L * (i + W));
         t00 = v0.fma(w0, t00);
         t01 = v0.fma(w1, t01);
         t10 = v1.fma(w0, t10);
@@ -127,14 +130,5 @@ final class VectorHead {
     y[yAt + 1] = last(x, x0, at1, whole, n, lanes, LANES);
     y[yAt + out] = last(x, x1, at0, whole, n, lanes, 2 * LANES);
     y[yAt + out + 1] = last(x, x1, at1, whole, n, lanes, 3 * LANES);
-  }
-
-  /** The elements beyond the last whole 32, then the fold. */
-  private static float last(float[] x, int xAt, long at, int whole, int n, float[] lanes, int c) {
-    for (int i = whole; i < n; i++) {
-      float wi = VectorLinear.MEMORY.get(Matrix.FLOAT, at + 4L * i);
-      lanes[c + i - whole] = Math.fma(x[xAt + i], wi, lanes[c + i - whole]);
-    }
-    return VectorKernels.fold(lanes, c);
   }
 }

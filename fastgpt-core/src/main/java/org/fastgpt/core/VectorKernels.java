@@ -4,6 +4,8 @@ import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.MAX;
+import static org.fastgpt.core.Simd.all;
+import static org.fastgpt.core.Simd.fold;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -19,31 +21,8 @@ import jdk.incubator.vector.VectorSpecies;
  */
 final class VectorKernels implements Kernels {
 
-  /**
-   * The width: what the machine prefers, or the property fastgpt.vectorBits (128, 256, 512). The
-   * one of all kernels: the compiler's profile of a vector's methods is shared by all who call
-   * them, and where it saw two widths it may guess the wrong one, for good.
-   */
-  static final VectorSpecies<Float> S = species();
-
+  private static final VectorSpecies<Float> S = Simd.S;
   private static final int W = S.length();
-
-  private static VectorSpecies<Float> species() {
-    String bits = System.getProperty("fastgpt.vectorBits", "preferred");
-    return switch (bits) {
-      case "preferred" ->
-          // The order of sums fits vectors of up to 32 floats; none wider than 512 bits is tried.
-          FloatVector.SPECIES_PREFERRED.length() <= 16
-              ? FloatVector.SPECIES_PREFERRED
-              : FloatVector.SPECIES_512;
-      case "128" -> FloatVector.SPECIES_128;
-      case "256" -> FloatVector.SPECIES_256;
-      case "512" -> FloatVector.SPECIES_512;
-      default ->
-          throw new IllegalArgumentException(
-              "fastgpt.vectorBits '" + bits + "' is unknown; there are: preferred, 128, 256, 512");
-    };
-  }
 
   @Override
   public String name() {
@@ -83,22 +62,6 @@ final class VectorKernels implements Kernels {
       int to,
       Scratch scratch) {
     VectorHead.logits(x, rows, in, w, y, out, from, to, scratch);
-  }
-
-  /** {@link ScalarKernels#fold} of those from {@code at} on. */
-  static float fold(float[] lanes, int at) {
-    for (int c = at; c < at + LANES / 2; c += W) {
-      FloatVector.fromArray(S, lanes, c)
-          .add(FloatVector.fromArray(S, lanes, c + LANES / 2))
-          .intoArray(lanes, c);
-    }
-    return (fold4(lanes, at) + fold4(lanes, at + 2))
-        + (fold4(lanes, at + 1) + fold4(lanes, at + 3));
-  }
-
-  /** Every fourth of 16. */
-  private static float fold4(float[] lanes, int at) {
-    return (lanes[at] + lanes[at + 8]) + (lanes[at + 4] + lanes[at + 12]);
   }
 
   @Override
@@ -319,9 +282,5 @@ final class VectorKernels implements Kernels {
       IntVector bits = z.reinterpretAsInts().lanewise(LSHL, 23).add(p.reinterpretAsInts());
       bits.reinterpretAsFloats().blend(0f, v.compare(LT, ScalarKernels.EXP_MIN)).intoArray(x, i);
     }
-  }
-
-  private static FloatVector all(float value) {
-    return FloatVector.broadcast(S, value);
   }
 }

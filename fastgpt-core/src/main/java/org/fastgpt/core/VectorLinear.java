@@ -1,15 +1,15 @@
 package org.fastgpt.core;
 
 import static jdk.incubator.vector.VectorOperators.LSHL;
-import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
+import static org.fastgpt.core.Simd.MEMORY;
+import static org.fastgpt.core.Simd.addTo;
+import static org.fastgpt.core.Simd.halves;
+import static org.fastgpt.core.Simd.load;
 
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.ShortVector;
-import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 import org.fastgpt.model.StoredTensor.DType;
 
@@ -23,22 +23,8 @@ import org.fastgpt.model.StoredTensor.DType;
  * that was touched in order just before, and so lies in the second-level cache.
  */
 final class VectorLinear {
-  private static final VectorSpecies<Float> S = VectorKernels.S;
+  private static final VectorSpecies<Float> S = Simd.S;
   private static final int W = S.length();
-  private static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, S.vectorShape());
-  private static final VectorSpecies<Short> HALVES =
-      VectorSpecies.of(short.class, VectorShape.forBitSize(S.vectorBitSize() / 2));
-
-  private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
-
-  /**
-   * All memory, by address. A constant, so that what the compiler makes of a kernel is the same in
-   * every run: with the segments of weights themselves it checks their class, bounds and life in
-   * the inner loops, or not, as their history in this run has it. What is read lies within W, whose
-   * size was checked when it was opened, and which stays mapped while a session reads it.
-   */
-  @SuppressWarnings("restricted") // see above
-  static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
   private static final int TILE_ROWS = 6;
   private static final int TILE_COLUMNS = 2 * W;
@@ -249,11 +235,6 @@ final class VectorLinear {
     addTo(y, y0, s0, s1);
   }
 
-  private static void addTo(float[] y, int at, FloatVector s0, FloatVector s1) {
-    FloatVector.fromArray(S, y, at).add(s0).intoArray(y, at);
-    FloatVector.fromArray(S, y, at + W).add(s1).intoArray(y, at + W);
-  }
-
   /** {@link Kernels#linear} for one row: x at xAt, y at yAt. */
   static void row(
       float[] x,
@@ -293,7 +274,7 @@ final class VectorLinear {
     FloatVector xv = FloatVector.broadcast(S, x);
     int o = 0;
     for (; o + W <= n; o += W) {
-      FloatVector wo = FloatVector.fromMemorySegment(S, MEMORY, at + 4L * o, LE);
+      FloatVector wo = load(at + 4L * o);
       xv.fma(wo, FloatVector.fromArray(S, sums, o)).intoArray(sums, o);
     }
     for (; o < n; o++) {
@@ -334,17 +315,7 @@ final class VectorLinear {
   private static void widenF16(long at, int n, float[] floats, int to) {
     for (int o = 0; o + W <= n; o += W) {
       IntVector words = halves(at + 2L * o).lanewise(LSHL, 16);
-      VectorHalves.ofF16(words).intoArray(floats, to + o);
+      Simd.ofF16(words).intoArray(floats, to + o);
     }
-  }
-
-  private static IntVector halves(long at) {
-    return (IntVector)
-        ShortVector.fromMemorySegment(HALVES, MEMORY, at, LE)
-            .convertShape(ZERO_EXTEND_S2I, INTS, 0);
-  }
-
-  static FloatVector load(long at) {
-    return FloatVector.fromMemorySegment(S, MEMORY, at, LE);
   }
 }

@@ -37,7 +37,7 @@ import org.openjdk.jmh.runner.options.CommandLineOptions;
  *
  * <pre>{@code
  * mvn -q -pl fastgpt-core test-compile exec:exec -Dexec.executable=java -Dexec.classpathScope=test \
- *     -Dexec.args="--add-modules jdk.incubator.vector -cp %classpath org.fastgpt.core.BatchBenchmark"
+ *     -Dexec.args="-cp %classpath org.fastgpt.core.BatchBenchmark"
  * }</pre>
  */
 @State(Scope.Benchmark)
@@ -45,7 +45,18 @@ import org.openjdk.jmh.runner.options.CommandLineOptions;
 @OutputTimeUnit(TimeUnit.SECONDS)
 @Warmup(iterations = 2, time = 2)
 @Measurement(iterations = 5, time = 2)
-@Fork(1)
+@Fork(
+    value = 1,
+    jvmArgs = { // as in bin/fastgpt, where their reasons stand
+      "--add-modules=jdk.incubator.vector",
+      "--enable-native-access=ALL-UNNAMED",
+      "-XX:+UseSerialGC",
+      "-XX:CompileCommand=quiet",
+      "-XX:CompileCommand=CompileThresholdScaling,org.fastgpt.core.Vector*::*,0.02",
+      "-XX:CompileCommand=dontinline,org.fastgpt.core.Vector*::*",
+      "-XX:Tier0ProfilingStartPercentage=100000",
+      "-XX:Tier3DelayOn=1000"
+    })
 public class BatchBenchmark {
   private static final int CONTEXT = 64;
 

@@ -56,7 +56,8 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
       "--enable-native-access=ALL-UNNAMED",
       "-XX:+UseSerialGC",
       "-XX:CompileCommand=quiet",
-      "-XX:CompileCommand=CompileThresholdScaling,org.fastgpt.core.Vector*::*,0.03",
+      "-XX:CompileCommand=CompileThresholdScaling,org.fastgpt.core.Vector*::*,0.02",
+      "-XX:CompileCommand=dontinline,org.fastgpt.core.Vector*::*",
       "-XX:Tier0ProfilingStartPercentage=100000",
       "-XX:Tier3DelayOn=1000"
     })

@@ -1,0 +1,138 @@
+package org.fastgpt.core;
+
+import static jdk.incubator.vector.VectorOperators.AND;
+import static jdk.incubator.vector.VectorOperators.GE;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.OR;
+import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * What the vector kernels share: the width, W's memory, and the small steps that they are made of.
+ * These take and return vectors, so they must be inlined, or each vector is an object on the heap.
+ * The launcher forbids that for all in classes named Vector…: inlined into each other, kernels are
+ * compiled several times over, while the first token waits.
+ */
+final class Simd {
+  /**
+   * The width: what the machine prefers, or the property fastgpt.vectorBits (128, 256, 512). The
+   * one of all kernels: the compiler's profile of a vector's methods is shared by all who call
+   * them, and where it saw two widths it may guess the wrong one, for good.
+   */
+  static final VectorSpecies<Float> S = species();
+
+  private static final int W = S.length();
+  private static final int LANES = Kernels.LANES;
+  private static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, S.vectorShape());
+  private static final VectorSpecies<Short> HALVES =
+      VectorSpecies.of(short.class, VectorShape.forBitSize(S.vectorBitSize() / 2));
+
+  private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
+
+  /**
+   * All memory, by address. A constant, so that what the compiler makes of a kernel is the same in
+   * every run: with the segments of weights themselves it checks their class, bounds and life in
+   * the inner loops, or not, as their history in this run has it. What is read lies within W, whose
+   * size was checked when it was opened, and which stays mapped while a session reads it.
+   */
+  @SuppressWarnings("restricted") // see above
+  static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+
+  private Simd() {}
+
+  private static VectorSpecies<Float> species() {
+    String bits = System.getProperty("fastgpt.vectorBits", "preferred");
+    return switch (bits) {
+      case "preferred" ->
+          // The order of sums fits vectors of up to 32 floats; none wider than 512 bits is tried.
+          FloatVector.SPECIES_PREFERRED.length() <= 16
+              ? FloatVector.SPECIES_PREFERRED
+              : FloatVector.SPECIES_512;
+      case "128" -> FloatVector.SPECIES_128;
+      case "256" -> FloatVector.SPECIES_256;
+      case "512" -> FloatVector.SPECIES_512;
+      default ->
+          throw new IllegalArgumentException(
+              "fastgpt.vectorBits '" + bits + "' is unknown; there are: preferred, 128, 256, 512");
+    };
+  }
+
+  /** A vector of W, at its address. */
+  static FloatVector load(long at) {
+    return FloatVector.fromMemorySegment(S, MEMORY, at, LE);
+  }
+
+  /** The number in all lanes. */
+  static FloatVector all(float value) {
+    return FloatVector.broadcast(S, value);
+  }
+
+  /** Numbers of 16 bits, one in each lane. */
+  static IntVector halves(long at) {
+    return (IntVector)
+        ShortVector.fromMemorySegment(HALVES, MEMORY, at, LE)
+            .convertShape(ZERO_EXTEND_S2I, INTS, 0);
+  }
+
+  /** As many words as the vector has lanes, each of two numbers of 16 bits. */
+  static IntVector words(long at) {
+    return IntVector.fromMemorySegment(INTS, MEMORY, at, LE);
+  }
+
+  /**
+   * F16 numbers from the upper halves of words. Exponent and fraction come into float32's places;
+   * times 2^112 corrects the exponent's bias, also of subnormal numbers; infinity and NaN keep the
+   * exponent of all ones.
+   */
+  static FloatVector ofF16(IntVector words) {
+    IntVector size = words.lanewise(LSHR, 3).lanewise(AND, 0x7fff << 13);
+    IntVector bits = size.reinterpretAsFloats().mul(0x1p112f).reinterpretAsInts();
+    return bits.lanewise(OR, 0x7f800000, size.compare(GE, 0x7c00 << 13))
+        .lanewise(OR, words.lanewise(AND, 0x80000000))
+        .reinterpretAsFloats();
+  }
+
+  /** y += s0, s1 side by side. */
+  static void addTo(float[] y, int at, FloatVector s0, FloatVector s1) {
+    FloatVector.fromArray(S, y, at).add(s0).intoArray(y, at);
+    FloatVector.fromArray(S, y, at + W).add(s1).intoArray(y, at + W);
+  }
+
+  /** Stores scale * s0, s1 side by side. */
+  static void store(FloatVector s0, FloatVector s1, float scale, float[] to, int at) {
+    s0.mul(scale).intoArray(to, at);
+    s1.mul(scale).intoArray(to, at + W);
+  }
+
+  /** The elements beyond the last whole 32, then the fold. */
+  static float last(float[] x, int xAt, long at, int whole, int n, float[] lanes, int c) {
+    for (int i = whole; i < n; i++) {
+      float wi = MEMORY.get(Matrix.FLOAT, at + 4L * i);
+      lanes[c + i - whole] = Math.fma(x[xAt + i], wi, lanes[c + i - whole]);
+    }
+    return fold(lanes, c);
+  }
+
+  /** {@link ScalarKernels#fold} of those from {@code at} on. */
+  static float fold(float[] lanes, int at) {
+    for (int c = at; c < at + LANES / 2; c += W) {
+      FloatVector.fromArray(S, lanes, c)
+          .add(FloatVector.fromArray(S, lanes, c + LANES / 2))
+          .intoArray(lanes, c);
+    }
+    return (fold4(lanes, at) + fold4(lanes, at + 2))
+        + (fold4(lanes, at + 1) + fold4(lanes, at + 3));
+  }
+
+  /** Every fourth of 16. */
+  private static float fold4(float[] lanes, int at) {
+    return (lanes[at] + lanes[at + 8]) + (lanes[at + 4] + lanes[at + 12]);
+  }
+}
