@@ -3,8 +3,11 @@ package org.fastgpt.conformance.mutants;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 import org.fastgpt.EngineOptions;
 import org.fastgpt.conformance.Exam;
 import org.fastgpt.conformance.Findings;
@@ -15,7 +18,6 @@ import org.fastgpt.conformance.Trial;
 import org.fastgpt.conformance.Verdict;
 import org.fastgpt.conformance.Verdict.Outcome;
 import org.fastgpt.model.Progress;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -28,42 +30,44 @@ class CaughtTest {
   /** All but the two that take longer than all others together, and find no more than those. */
   private static final EnumSet<Rule> RULES = EnumSet.complementOf(EnumSet.of(Rule.C17, Rule.C18));
 
-  private static final List<Exam> EXAMS = new ArrayList<>();
+  private static Map<Mutation, List<Verdict>> faults;
 
+  /** All of them at once: a plain engine keeps one core busy. */
   @BeforeAll
-  static void open() {
-    EXAMS.add(Exam.of("tiny-shakespeare", Progress.NONE));
-    EXAMS.add(Exam.of("synthetic-awkward", Progress.NONE));
+  static void examine() {
+    try (Exam tiny = Exam.of("tiny-shakespeare", Progress.NONE);
+        Exam awkward = Exam.of("synthetic-awkward", Progress.NONE)) {
+      faults =
+          Arrays.stream(Mutation.values())
+              .parallel()
+              .collect(Collectors.toMap(m -> m, m -> faults(m, List.of(tiny, awkward))));
+    }
   }
 
-  @AfterAll
-  static void close() {
-    EXAMS.forEach(Exam::close);
+  private static List<Verdict> faults(Mutation mutation, List<Exam> exams) {
+    var faults = new ArrayList<Verdict>();
+    for (Exam exam : exams) {
+      var subject =
+          Subject.of("broken-" + mutation, new BrokenProvider(mutation), EngineOptions.DEFAULT);
+      try (Trial trial = Trial.open(exam, subject)) {
+        RULES.stream()
+            .map(trial::check)
+            .filter(verdict -> verdict.outcome() == Outcome.FAULT)
+            .forEach(faults::add);
+      }
+    }
+    return faults;
   }
 
   @ParameterizedTest
   @EnumSource
   void everyMutationIsCaughtByARule(Mutation mutation) {
-    List<Rule> caughtBy = new ArrayList<>();
-    List<String> details = new ArrayList<>();
-    for (Exam exam : EXAMS) {
-      var subject =
-          Subject.of("broken-" + mutation, new BrokenProvider(mutation), EngineOptions.DEFAULT);
-      try (Trial trial = Trial.open(exam, subject)) {
-        for (Rule rule : RULES) {
-          Verdict verdict = trial.check(rule);
-          if (verdict.outcome() == Outcome.FAULT && !caughtBy.contains(rule)) {
-            caughtBy.add(rule);
-            details.add(rule + ": " + verdict.detail());
-          }
-        }
-      }
-    }
+    List<Verdict> found = faults.get(mutation);
     if (mutation == Mutation.NONE) {
-      assertThat(details).isEmpty();
+      assertThat(found).isEmpty();
       return;
     }
-    caughtBy.sort(null);
+    List<Rule> caughtBy = found.stream().map(Verdict::rule).distinct().sorted().toList();
     Suite.add(new Findings.Mutant(mutation.toString(), mutation.what(), caughtBy));
     assertThat(caughtBy).as("rules that catch '%s'", mutation).isNotEmpty();
   }

@@ -172,25 +172,32 @@ final class PlainSession implements Session {
     int out = b.length;
     int in = w.length / out;
     float[] y = new float[n * out];
+    float[] row =
+        new float[out]; // of W, and not W itself: C2 makes vectors of sums[o], row[o] alone
     for (int t = 0; t < n; t++) {
-      if (biased) {
-        System.arraycopy(b, 0, y, t * out, out);
-      }
+      float[] sums = biased ? b.clone() : new float[out];
       for (int i = 0; i < in; i++) {
+        row(w, i, in, transposed, row);
         float xi = x[t * in + i];
-        if (transposed) {
-          for (int o = 0; o < out; o++) {
-            y[t * out + o] += xi * w[o * in + i];
-          }
-        } else {
-          for (int o = 0; o < out; o++) {
-            y[t * out + o] += xi * w[i * out + o];
-          }
+        for (int o = 0; o < out; o++) {
+          sums[o] += xi * row[o];
         }
       }
+      System.arraycopy(sums, 0, y, t * out, out);
     }
     see(name, y, n);
     return y;
+  }
+
+  /** Row {@code i} of W [in, out]. */
+  private static void row(float[] w, int i, int in, boolean transposed, float[] row) {
+    if (!transposed) {
+      System.arraycopy(w, i * row.length, row, 0, row.length);
+      return;
+    }
+    for (int o = 0; o < row.length; o++) {
+      row[o] = w[o * in + i];
+    }
   }
 
   /** softmax(q kᵀ / sqrt(headSize)) v, heads side by side: [n_seq, 3*n_embd] -> [n_seq, n_embd]. */
