@@ -108,22 +108,19 @@ final class VectorKernels implements Kernels {
 
   @Override
   public void gelu(float[] x, int at, int n, Scratch scratch) {
-    float[] lanes = scratch.lanes;
-    int i = at;
-    for (; i + LANES <= at + n; i += LANES) {
-      for (int c = 0; c < LANES; c += W) {
-        FloatVector v = FloatVector.fromArray(S, x, i + c);
-        v.mul(v.mul(v).fma(all(ScalarKernels.GELU_B), all(ScalarKernels.GELU_A)))
-            .intoArray(lanes, c);
-      }
-      exp(lanes, 0, LANES);
-      for (int c = 0; c < LANES; c += W) {
-        FloatVector.fromArray(S, x, i + c)
-            .div(FloatVector.fromArray(S, lanes, c).add(1))
-            .intoArray(x, i + c);
-      }
+    int whole = n / W * W;
+    float[] e = scratch.floats(whole);
+    for (int i = 0; i < whole; i += W) {
+      FloatVector v = FloatVector.fromArray(S, x, at + i);
+      v.mul(v.mul(v).fma(all(ScalarKernels.GELU_B), all(ScalarKernels.GELU_A))).intoArray(e, i);
     }
-    for (; i < at + n; i++) {
+    exp(e, 0, whole);
+    for (int i = 0; i < whole; i += W) {
+      FloatVector.fromArray(S, x, at + i)
+          .div(FloatVector.fromArray(S, e, i).add(1))
+          .intoArray(x, at + i);
+    }
+    for (int i = at + whole; i < at + n; i++) {
       x[i] = ScalarKernels.gelu(x[i]);
     }
   }
