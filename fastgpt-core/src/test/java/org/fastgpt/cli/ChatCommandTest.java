@@ -224,7 +224,7 @@ class ChatCommandTest {
     assertThat(process.waitFor()).isZero();
     assertThat(Files.readString(folder.resolve("out"))).isNotBlank();
     List<String> loaded = Files.readAllLines(log);
-    assertThat(loaded).anyMatch(line -> line.contains(" org.fastgpt.cli.GenerateCommand "));
+    assertThat(loaded).anyMatch(line -> line.contains(" org.fastgpt.cli.Main "));
     assertThat(loaded).noneMatch(line -> line.contains(" org.jline."));
   }
 
