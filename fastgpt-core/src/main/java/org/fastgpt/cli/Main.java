@@ -120,9 +120,7 @@ public final class Main implements Runnable {
     return code;
   }
 
-  /**
-   * A command of core. By a switch: a table of constructors costs a cold JVM as much as all else.
-   */
+  /** A command of core. By a switch: for each reference to a constructor the JVM makes a class. */
   private static Callable<Integer> command(String name, Terminal terminal) {
     return switch (name) {
       case "generate" -> new GenerateCommand(terminal);

@@ -206,8 +206,9 @@ class ChatCommandTest {
 
   /** Of who does not sit at a terminal, JLine takes neither time nor memory. */
   @ParameterizedTest
-  @CsvSource({"generate,The dog", "chat,-q"})
-  void noClassOfJLineIsLoadedForThose(String command, String argument) throws Exception {
+  @CsvSource({"generate,The dog,GenerateCommand", "chat,-q,ChatCommand"})
+  void noClassOfJLineIsLoadedForThose(String command, String argument, String name)
+      throws Exception {
     Path log = folder.resolve("classes");
     var java =
         new ArrayList<>(
@@ -224,7 +225,7 @@ class ChatCommandTest {
     assertThat(process.waitFor()).isZero();
     assertThat(Files.readString(folder.resolve("out"))).isNotBlank();
     List<String> loaded = Files.readAllLines(log);
-    assertThat(loaded).anyMatch(line -> line.contains(" org.fastgpt.cli.Main "));
+    assertThat(loaded).anyMatch(line -> line.contains(" org.fastgpt.cli." + name + " "));
     assertThat(loaded).noneMatch(line -> line.contains(" org.jline."));
   }
 
