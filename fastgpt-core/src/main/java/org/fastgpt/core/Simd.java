@@ -111,13 +111,13 @@ final class Simd {
     s1.mul(scale).intoArray(to, at + W);
   }
 
-  /** The elements beyond the last whole 32, then the fold. */
-  static float last(float[] x, int xAt, long at, int whole, int n, float[] lanes, int c) {
+  /** Adds the elements of a lanes sum beyond the last whole 32. */
+  static void rest(float[] x, int xAt, long at, int n, float[] lanes, int c) {
+    int whole = n / LANES * LANES;
     for (int i = whole; i < n; i++) {
       float wi = MEMORY.get(Matrix.FLOAT, at + 4L * i);
       lanes[c + i - whole] = Math.fma(x[xAt + i], wi, lanes[c + i - whole]);
     }
-    return fold(lanes, c);
   }
 
   /** {@link ScalarKernels#fold} of those from {@code at} on. */

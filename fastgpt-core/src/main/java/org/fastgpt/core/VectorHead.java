@@ -1,7 +1,8 @@
 package org.fastgpt.core;
 
-import static org.fastgpt.core.Simd.last;
+import static org.fastgpt.core.Simd.fold;
 import static org.fastgpt.core.Simd.load;
+import static org.fastgpt.core.Simd.rest;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -9,7 +10,10 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * The logits of {@link VectorKernels}: dot products along the rows of W, which are read in order.
- * For several rows of x, a few rows of W are touched first: see {@link VectorLinear}.
+ *
+ * <p>For several rows of x, some rows of W are touched first (see {@link VectorLinear}), and then
+ * multiplied by tiles of 2 rows of x and 4 of W, whose lanes are folded side by side: each fold by
+ * itself takes more time than half of its products.
  */
 final class VectorHead {
   private static final VectorSpecies<Float> S = Simd.S;
@@ -18,6 +22,19 @@ final class VectorHead {
 
   /** Rows of W that are touched at once: some 100 KB of the second-level cache. */
   private static final int TOUCHED = 32;
+
+  /** Rows of x that go through these together: some 24 KB of the first-level cache. */
+  private static final int ROWS = 8;
+
+  /** Rows of W in a tile. */
+  private static final int TILE = 4;
+
+  /**
+   * How many lanes sums a step of {@link #tile} goes. Not a constant, else the compiler makes the
+   * loop into two and computes anew for each tile how far no access needs its check: that takes
+   * longer than the checks.
+   */
+  private static int one = 1;
 
   private VectorHead() {}
 
@@ -37,35 +54,117 @@ final class VectorHead {
       return;
     }
     int o = from;
-    for (; o + 2 <= to && rows > 1; o += 2) {
-      long at = rows(w, o, 2, in, scratch);
-      if ((o - from) % TOUCHED == 0 && w.isFloat32()) {
-        scratch.touched = VectorLinear.touch(at, Math.min(TOUCHED, to - o), 4L * in, 4L * in);
+    int groups = (rows + ROWS - 1) / ROWS;
+    int each = (rows + groups - 1) / groups;
+    while (o < to && rows > 1) {
+      int n = Math.min(TOUCHED, to - o);
+      long at = near(w, o, n, in, scratch);
+      for (int t = 0; t < rows; t += each) {
+        several(x, t, Math.min(each, rows - t), in, at, n, y, o, out, scratch);
       }
-      int t = 0;
-      for (; t + 2 <= rows; t += 2) {
-        dots(x, t * in, at, in, y, t * out + o, out, scratch.floats(4 * LANES));
-      }
-      if (t < rows) {
-        y[t * out + o] = dot(x, t * in, at, in, scratch.lanes);
-        y[t * out + o + 1] = dot(x, t * in, at + 4L * in, in, scratch.lanes);
-      }
+      o += n;
     }
     for (; o < to; o++) {
-      long at = rows(w, o, 1, in, scratch);
-      for (int t = 0; t < rows; t++) {
-        y[t * out + o] = dot(x, t * in, at, in, scratch.lanes);
+      y[o] = dot(x, 0, w.data().address() + 4L * o * in, in, scratch.lanes);
+    }
+  }
+
+  /** Brings rows of W into the cache. Returns the address where they are as float32. */
+  private static long near(Matrix w, int o, int n, int in, Scratch scratch) {
+    if (w.isFloat32()) {
+      long at = w.data().address() + 4L * o * in;
+      scratch.touched = VectorLinear.touch(at, n, 4L * in, 4L * in);
+      return at;
+    }
+    MemorySegment wide = scratch.memory(4L * n * in);
+    for (int i = 0; i < n; i++) {
+      VectorLinear.widen(w, (long) (o + i) * in, in, wide, 4L * i * in, scratch);
+    }
+    return wide.address();
+  }
+
+  /** A few rows of x, from t on, with {@code n} rows of W from address {@code at} on. */
+  private static void several(
+      float[] x,
+      int t,
+      int rows,
+      int in,
+      long at,
+      int n,
+      float[] y,
+      int o,
+      int out,
+      Scratch scratch) {
+    float[] sums = scratch.floats(ROWS * TILE * LANES); // [rows, TILE, LANES]
+    int i = 0;
+    for (; i + TILE <= n && rows > 1; i += TILE) {
+      long wi = at + 4L * i * in;
+      for (int r = 0; r < rows; r += 2) {
+        int pair = Math.min(r, rows - 2); // of an odd number of rows, one is computed twice
+        tile(x, (t + pair) * in, wi, in, sums, pair * TILE * LANES);
+      }
+      for (int d = 0; d < rows * TILE && in % LANES != 0; d++) {
+        rest(x, (t + d / TILE) * in, wi + 4L * (d % TILE) * in, in, sums, d * LANES);
+      }
+      for (int d = 0; d < rows * TILE; d += W) {
+        Folds.fold(sums, d * LANES, d);
+      }
+      for (int r = 0; r < rows; r++) {
+        int yAt = (t + r) * out + o + i;
+        for (int j = 0; j < TILE; j++) {
+          y[yAt + j] = sums[r * TILE + j];
+        }
+      }
+    }
+    for (; i < n; i++) {
+      for (int r = 0; r < rows; r++) {
+        y[(t + r) * out + o + i] = dot(x, (t + r) * in, at + 4L * i * in, in, scratch.lanes);
       }
     }
   }
 
-  /** The address of the rows of W from {@code o} on as float32: in W itself, or in scratch. */
-  private static long rows(Matrix w, int o, int n, int in, Scratch scratch) {
-    if (w.isFloat32()) {
-      return w.data().address() + 4L * o * in;
+  /** The lanes of 2 rows of x with 4 of W, without what is beyond the last whole 32. */
+  private static void tile(float[] x, int x0, long at0, int n, float[] sums, int to) {
+    int whole = n / LANES * LANES;
+    int step = one * LANES;
+    int x1 = x0 + n;
+    long at1 = at0 + 4L * n;
+    long at2 = at1 + 4L * n;
+    long at3 = at2 + 4L * n;
+    for (int c = 0; c < LANES; c += W) {
+      FloatVector s00 = FloatVector.zero(S);
+      FloatVector s01 = s00;
+      FloatVector s02 = s00;
+      FloatVector s03 = s00;
+      FloatVector s10 = s00;
+      FloatVector s11 = s00;
+      FloatVector s12 = s00;
+      FloatVector s13 = s00;
+      for (int i = c; i < whole; i += step) {
+        FloatVector w0 = load(at0 + 4L * i);
+        FloatVector w1 = load(at1 + 4L * i);
+        FloatVector w2 = load(at2 + 4L * i);
+        FloatVector w3 = load(at3 + 4L * i);
+        FloatVector v = FloatVector.fromArray(S, x, x0 + i);
+        s00 = v.fma(w0, s00);
+        s01 = v.fma(w1, s01);
+        s02 = v.fma(w2, s02);
+        s03 = v.fma(w3, s03);
+        v = FloatVector.fromArray(S, x, x1 + i);
+        s10 = v.fma(w0, s10);
+        s11 = v.fma(w1, s11);
+        s12 = v.fma(w2, s12);
+        s13 = v.fma(w3, s13);
+      }
+      s00.intoArray(sums, to + c);
+      s01.intoArray(sums, to + LANES + c);
+      s02.intoArray(sums, to + 2 * LANES + c);
+      s03.intoArray(sums, to + 3 * LANES + c);
+      s10.intoArray(sums, to + 4 * LANES + c);
+      s11.intoArray(sums, to + 5 * LANES + c);
+      s12.intoArray(sums, to + 6 * LANES + c);
+      s13.intoArray(sums, to + 7 * LANES + c);
     }
-    MemorySegment wide = scratch.memory(4L * n * in);
-    return VectorLinear.widen(w, (long) o * in, n * in, wide, 0, scratch).address();
   }
 
   /** One row of x with one of W, which begins at address {@code at}. */
@@ -81,54 +180,7 @@ final class VectorHead {
       s0.intoArray(lanes, c);
       s1.intoArray(lanes, c + W);
     }
-    return last(x, xAt, at, whole, n, lanes, 0);
-  }
-
-  /** Two rows of x with two of W, so that what is loaded is used twice. */
-  private static void dots(
-      float[] x, int x0, long at0, int n, float[] y, int yAt, int out, float[] lanes) {
-    int whole = n / LANES * LANES;
-    int x1 = x0 + n;
-    long at1 = at0 + 4L * n;
-    for (int c = 0; c < LANES; c += 2 * W) {
-      FloatVector s00 = FloatVector.zero(S);
-      FloatVector s01 = s00;
-      FloatVector s10 = s00;
-      FloatVector s11 = s00;
-      FloatVector t00 = s00;
-      FloatVector t01 = s00;
-      FloatVector t10 = s00;
-      FloatVector t11 = s00;
-      for (int i = c; i < whole; i += LANES) {
-        FloatVector v0 = FloatVector.fromArray(S, x, x0 + i);
-        FloatVector v1 = FloatVector.fromArray(S, x, x1 + i);
-        FloatVector w0 = load(at0 + 4L * i);
-        FloatVector w1 = load(at1 + 4L * i);
-        s00 = v0.fma(w0, s00);
-        s01 = v0.fma(w1, s01);
-        s10 = v1.fma(w0, s10);
-        s11 = v1.fma(w1, s11);
-        v0 = FloatVector.fromArray(S, x, x0 + i + W);
-        v1 = FloatVector.fromArray(S, x, x1 + i + W);
-        w0 = load(at0 + 4L * (i + W));
-        w1 = load(at1 + 4L * (i + W));
-        t00 = v0.fma(w0, t00);
-        t01 = v0.fma(w1, t01);
-        t10 = v1.fma(w0, t10);
-        t11 = v1.fma(w1, t11);
-      }
-      s00.intoArray(lanes, c);
-      t00.intoArray(lanes, c + W);
-      s01.intoArray(lanes, LANES + c);
-      t01.intoArray(lanes, LANES + c + W);
-      s10.intoArray(lanes, 2 * LANES + c);
-      t10.intoArray(lanes, 2 * LANES + c + W);
-      s11.intoArray(lanes, 3 * LANES + c);
-      t11.intoArray(lanes, 3 * LANES + c + W);
-    }
-    y[yAt] = last(x, x0, at0, whole, n, lanes, 0);
-    y[yAt + 1] = last(x, x0, at1, whole, n, lanes, LANES);
-    y[yAt + out] = last(x, x1, at0, whole, n, lanes, 2 * LANES);
-    y[yAt + out + 1] = last(x, x1, at1, whole, n, lanes, 3 * LANES);
+    rest(x, xAt, at, n, lanes, 0);
+    return fold(lanes, 0);
   }
 }
