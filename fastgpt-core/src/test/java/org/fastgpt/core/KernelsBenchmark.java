@@ -59,7 +59,9 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
       "-XX:CompileCommand=CompileThresholdScaling,org.fastgpt.core.Vector*::*,0.02",
       "-XX:CompileCommand=dontinline,org.fastgpt.core.Vector*::*",
       "-XX:Tier0ProfilingStartPercentage=100000",
-      "-XX:Tier3DelayOn=1000"
+      "-XX:Tier3DelayOn=1000",
+      "-XX:+UnlockDiagnosticVMOptions",
+      "-XX:TieredOldPercentage=100000"
     })
 public class KernelsBenchmark {
 
