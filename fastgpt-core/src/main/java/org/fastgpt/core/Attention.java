@@ -4,7 +4,13 @@ import java.util.Arrays;
 import org.fastgpt.GptConfig;
 import org.fastgpt.Probe;
 
-/** softmax(q kᵀ / sqrt(headSize)) v of all heads, over positions up to each row's own. */
+/**
+ * softmax(q kᵀ / sqrt(headSize)) v of all heads, over positions up to each row's own.
+ *
+ * <p>A chunk is a group of heads of a tile of rows. In a page of the cache the heads of a layer lie
+ * side by side, and are read so, page by page: one head after the other would be read in pieces of
+ * 8 KB, too short for the processor to see what comes next.
+ */
 final class Attention implements Workers.Section {
 
   private final GptConfig config;
@@ -15,6 +21,7 @@ final class Attention implements Workers.Section {
   private float[] qkv; // [n_seq, 3*n_embd]
   private float[] y; // heads side by side [n_seq, n_embd]
   private int layer;
+  private int heads; // in a group
   private float[] seen; // [n_head, n_seq, position + n_seq] where a probe looks, else null
 
   Attention(GptConfig config, Kernels kernels, Workers workers, Scratch[] scratch) {
@@ -39,58 +46,79 @@ final class Attention implements Workers.Section {
     }
     int end = rows.position(0) + rows.count(); // of the one sequence that a probe sees
     seen = probe == null ? null : new float[config.nHead() * rows.count() * end];
-    workers.run(this, config.nHead() * rows.tileCount());
+    // Two groups a thread, so that a slow thread leaves work to the others.
+    int groups = workers.count() == 1 ? 1 : Math.min(2 * workers.count(), config.nHead());
+    heads = (config.nHead() + groups - 1) / groups;
+    workers.run(this, (config.nHead() + heads - 1) / heads * rows.tileCount());
     if (probe != null) {
       int[] shape = {config.nHead(), rows.count(), end};
       probe.see("h." + layer + ".attn.softmax", rows.position(0), shape, seen);
     }
   }
 
-  /** One head of a tile of rows. */
   @Override
   public void run(int chunk, int worker) {
-    int h = chunk / rows.tileCount();
+    int h = chunk / rows.tileCount() * heads;
+    int hEnd = Math.min(h + heads, config.nHead());
     int tile = chunk % rows.tileCount();
     int t = rows.tile(tile);
     int n = rows.tile(tile + 1) - t;
-    KvCache cache = rows.cache(t);
     int position = rows.position(t);
     int last = position + n; // positions that the tile's last row sees
     int stride = (last + KvCache.PAGE - 1) / KvCache.PAGE * KvCache.PAGE;
-    float[] p = scratch[worker].floats(Rows.TILE * atLeast(last));
-    int q = t * 3 * config.nEmbd() + h * config.headSize();
-    for (int s = 0; s < last; s += KvCache.PAGE) {
-      float[] page = cache.page(s / KvCache.PAGE);
-      int keys = cache.keys(layer, h);
-      kernels.scores(
-          qkv, q, 3 * config.nEmbd(), n, page, keys, config.headSize(), scale(), p, s, stride);
+    float[] p = scratch[worker].floats(heads * Rows.TILE * atLeast(last)); // [heads, n, stride]
+    scores(h, hEnd, t, n, p, stride);
+    for (int i = 0; i < (hEnd - h) * n; i++) {
+      kernels.softmax(p, i * stride, position + i % n + 1, scratch[worker]);
     }
-    for (int i = 0; i < n; i++) {
-      kernels.softmax(p, i * stride, position + i + 1, scratch[worker]);
-    }
-    mix(h, t, n, p, stride);
-    for (int i = 0; i < n && seen != null; i++) {
+    mix(h, hEnd, t, n, p, stride);
+    for (int i = 0; i < (hEnd - h) * n && seen != null; i++) {
       int width = rows.position(0) + rows.count();
-      int to = (h * rows.count() + t + i) * width;
-      System.arraycopy(p, i * stride, seen, to, position + i + 1);
+      int to = ((h + i / n) * rows.count() + t + i % n) * width;
+      System.arraycopy(p, i * stride, seen, to, position + i % n + 1);
+    }
+  }
+
+  /** Of {@code n} rows from {@code t} on, up to the end of the page of the last one. */
+  private void scores(int h, int hEnd, int t, int n, float[] p, int stride) {
+    KvCache cache = rows.cache(t);
+    int size = config.headSize();
+    int qStride = 3 * config.nEmbd();
+    for (int s = 0; s < stride; s += KvCache.PAGE) {
+      float[] page = cache.page(s / KvCache.PAGE);
+      for (int i = h; i < hEnd; i++) {
+        int q = t * qStride + i * size;
+        int to = (i - h) * n * stride + s;
+        int keys = cache.keys(layer, i);
+        kernels.scores(qkv, q, qStride, n, page, keys, size, scale(), p, to, stride);
+      }
     }
   }
 
   /** The weighted values: what all rows of the tile see together, then what only later ones see. */
-  private void mix(int h, int t, int n, float[] p, int stride) {
+  private void mix(int h, int hEnd, int t, int n, float[] p, int stride) {
     int together = rows.position(t) + 1;
     for (int i = 0; i < n; i++) {
-      int to = output(h, t + i);
-      Arrays.fill(y, to, to + config.headSize(), 0);
+      Arrays.fill(y, output(h, t + i), output(hEnd, t + i), 0);
     }
-    mix(h, t, n, p, 0, stride, 0, together);
+    mix(h, hEnd, t, n, p, 0, n * stride, stride, 0, together);
     for (int i = 1; i < n; i++) {
-      mix(h, t + i, 1, p, i * stride, stride, together, together + i);
+      mix(h, hEnd, t + i, 1, p, i * stride, n * stride, stride, together, together + i);
     }
   }
 
   /** Adds the values of positions [from, to) to {@code n} rows from {@code t} on. */
-  private void mix(int h, int t, int n, float[] p, int pAt, int stride, int from, int to) {
+  private void mix(
+      int h,
+      int hEnd,
+      int t,
+      int n,
+      float[] p,
+      int pAt,
+      int headStride,
+      int stride,
+      int from,
+      int to) {
     KvCache cache = rows.cache(t);
     int size = config.headSize();
     int nEmbd = config.nEmbd();
@@ -98,8 +126,11 @@ final class Attention implements Workers.Section {
       int inPage = s % KvCache.PAGE;
       int count = Math.min(KvCache.PAGE - inPage, to - s);
       float[] page = cache.page(s / KvCache.PAGE);
-      int values = cache.values(layer, h) + inPage * size;
-      kernels.mix(p, pAt + s, stride, n, count, page, values, size, y, output(h, t), nEmbd);
+      for (int i = h; i < hEnd; i++) {
+        int pi = pAt + (i - h) * headStride + s;
+        int values = cache.values(layer, i) + inPage * size;
+        kernels.mix(p, pi, stride, n, count, page, values, size, y, output(i, t), nEmbd);
+      }
       s += count;
     }
   }

@@ -8,11 +8,13 @@ import java.util.Arrays;
  */
 final class Rows {
 
-  /** Rows that share one reading of the weights: whole tiles, of 6 and of {@link #TILE}. */
+  /**
+   * Rows that share one reading of the weights: whole tiles, of matrix products and of attention.
+   */
   static final int MAX = 384;
 
   /** Rows of one sequence that share one reading of its keys and values. */
-  static final int TILE = 4;
+  static final int TILE = 6;
 
   private final int[] ids = new int[MAX];
   private final KvCache[] caches = new KvCache[MAX];

@@ -9,7 +9,7 @@ import jdk.incubator.vector.VectorSpecies;
  * As many {@link ScalarKernels#fold}s at once as a vector has lanes. One alone is a chain of
  * additions of ever fewer numbers; side by side they keep the lanes full.
  */
-final class Folds {
+final class SimdFolds {
   private static final VectorSpecies<Float> S = Simd.S;
   private static final int W = S.length();
   private static final int LANES = Kernels.LANES;
@@ -24,7 +24,7 @@ final class Folds {
   private static final VectorMask<Float> UPPER_2 = upper(2);
   private static final VectorMask<Float> UPPER_1 = upper(1);
 
-  private Folds() {}
+  private SimdFolds() {}
 
   /** Every two neighbouring groups of {@code half} lanes exchanged. */
   private static VectorShuffle<Float> swap(int half) {

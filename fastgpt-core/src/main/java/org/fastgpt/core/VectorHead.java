@@ -107,7 +107,7 @@ final class VectorHead {
         rest(x, (t + d / TILE) * in, wi + 4L * (d % TILE) * in, in, sums, d * LANES);
       }
       for (int d = 0; d < rows * TILE; d += W) {
-        Folds.fold(sums, d * LANES, d);
+        SimdFolds.fold(sums, d * LANES, d);
       }
       for (int r = 0; r < rows; r++) {
         int yAt = (t + r) * out + o + i;

@@ -211,14 +211,15 @@ final class VectorKernels implements Kernels {
       float[] scores,
       int to,
       int stride) {
-    int t = 0;
-    for (; t + VectorAttention.TILE_ROWS <= rows; t += VectorAttention.TILE_ROWS) {
-      VectorAttention.scores4(
-          q, qAt + t * qStride, qStride, k, kAt, headSize, scale, scores, to + t * stride, stride);
+    if (rows == 1) {
+      VectorAttention.scores1(q, qAt, k, kAt, headSize, scale, scores, to);
+      return;
     }
-    for (; t < rows; t++) {
-      VectorAttention.scores1(
-          q, qAt + t * qStride, k, kAt, headSize, scale, scores, to + t * stride);
+    for (int t = 0; t < rows; t += VectorAttention.TILE_ROWS) {
+      int n = Math.min(VectorAttention.TILE_ROWS, rows - t);
+      int qt = qAt + t * qStride;
+      VectorAttention.scores6(
+          q, qt, qStride, n, k, kAt, headSize, scale, scores, to + t * stride, stride);
     }
   }
 
@@ -235,13 +236,14 @@ final class VectorKernels implements Kernels {
       float[] out,
       int to,
       int stride) {
-    int t = 0;
-    for (; t + VectorAttention.TILE_ROWS <= rows; t += VectorAttention.TILE_ROWS) {
-      VectorAttention.mix4(
-          p, pAt + t * pStride, pStride, n, v, vAt, headSize, out, to + t * stride, stride);
+    if (rows == 1) {
+      VectorAttention.mix1(p, pAt, n, v, vAt, headSize, out, to);
+      return;
     }
-    for (; t < rows; t++) {
-      VectorAttention.mix1(p, pAt + t * pStride, n, v, vAt, headSize, out, to + t * stride);
+    for (int t = 0; t < rows; t += VectorAttention.TILE_ROWS) {
+      int some = Math.min(VectorAttention.TILE_ROWS, rows - t);
+      int pt = pAt + t * pStride;
+      VectorAttention.mix6(p, pt, pStride, some, n, v, vAt, headSize, out, to + t * stride, stride);
     }
   }
 
