@@ -1,9 +1,5 @@
 package org.fastgpt.core;
 
-import static jdk.incubator.vector.VectorOperators.AND;
-import static jdk.incubator.vector.VectorOperators.GE;
-import static jdk.incubator.vector.VectorOperators.LSHR;
-import static jdk.incubator.vector.VectorOperators.OR;
 import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
 
 import java.lang.foreign.MemorySegment;
@@ -84,19 +80,6 @@ final class Simd {
   /** As many words as the vector has lanes, each of two numbers of 16 bits. */
   static IntVector words(long at) {
     return IntVector.fromMemorySegment(INTS, MEMORY, at, LE);
-  }
-
-  /**
-   * F16 numbers from the upper halves of words. Exponent and fraction come into float32's places;
-   * times 2^112 corrects the exponent's bias, also of subnormal numbers; infinity and NaN keep the
-   * exponent of all ones.
-   */
-  static FloatVector ofF16(IntVector words) {
-    IntVector size = words.lanewise(LSHR, 3).lanewise(AND, 0x7fff << 13);
-    IntVector bits = size.reinterpretAsFloats().mul(0x1p112f).reinterpretAsInts();
-    return bits.lanewise(OR, 0x7f800000, size.compare(GE, 0x7c00 << 13))
-        .lanewise(OR, words.lanewise(AND, 0x80000000))
-        .reinterpretAsFloats();
   }
 
   /** y += s0, s1 side by side. */

@@ -1,17 +1,13 @@
 package org.fastgpt.core;
 
-import static jdk.incubator.vector.VectorOperators.LSHL;
 import static org.fastgpt.core.Simd.MEMORY;
 import static org.fastgpt.core.Simd.addTo;
-import static org.fastgpt.core.Simd.halves;
 import static org.fastgpt.core.Simd.load;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorSpecies;
-import org.fastgpt.model.StoredTensor.DType;
 
 /**
  * The matrix products of {@link VectorKernels}.
@@ -285,37 +281,8 @@ final class VectorLinear {
   /** {@code n} elements of W, from element {@code i} on, as float32 in the scratch memory. */
   static MemorySegment widen(Matrix w, long i, int n, MemorySegment memory, long to, Scratch s) {
     float[] floats = s.floats(n);
-    widen(w, i, n, floats, 0);
+    VectorHalves.widen(w, i, n, floats);
     MemorySegment.copy(floats, 0, memory, Matrix.FLOAT, to, n);
     return memory;
-  }
-
-  /**
-   * {@code n} elements of W, from element {@code i} on, as float32. To an array: after a store to a
-   * memory segment the compiler has every later access check its segment again.
-   */
-  private static void widen(Matrix w, long i, int n, float[] floats, int to) {
-    if (w.type() == DType.BF16) {
-      widenBf16(w.data().address() + 2 * i, n, floats, to);
-    } else {
-      widenF16(w.data().address() + 2 * i, n, floats, to);
-    }
-    for (int o = n / W * W; o < n; o++) {
-      floats[to + o] = w.get(i + o);
-    }
-  }
-
-  private static void widenBf16(long at, int n, float[] floats, int to) {
-    for (int o = 0; o + W <= n; o += W) {
-      IntVector bits = halves(at + 2L * o).lanewise(LSHL, 16);
-      bits.reinterpretAsFloats().intoArray(floats, to + o);
-    }
-  }
-
-  private static void widenF16(long at, int n, float[] floats, int to) {
-    for (int o = 0; o + W <= n; o += W) {
-      IntVector words = halves(at + 2L * o).lanewise(LSHL, 16);
-      Simd.ofF16(words).intoArray(floats, to + o);
-    }
   }
 }
