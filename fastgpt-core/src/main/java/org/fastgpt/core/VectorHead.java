@@ -23,11 +23,11 @@ final class VectorHead {
   /** Rows of W that are touched at once: some 100 KB of the second-level cache. */
   private static final int TOUCHED = 32;
 
-  /** Rows of x that go through these together: some 24 KB of the first-level cache. */
-  private static final int ROWS = 8;
-
   /** Rows of W in a tile. */
   private static final int TILE = 4;
+
+  /** Rows of x that meet it: together some 24 KB of the first-level cache. */
+  private static final int ROWS = 4;
 
   /**
    * How many lanes sums a step of {@link #tile} goes. Not a constant, else the compiler makes the
@@ -54,13 +54,11 @@ final class VectorHead {
       return;
     }
     int o = from;
-    int groups = (rows + ROWS - 1) / ROWS;
-    int each = (rows + groups - 1) / groups;
     while (o < to && rows > 1) {
       int n = Math.min(TOUCHED, to - o);
       long at = near(w, o, n, in, scratch);
-      for (int t = 0; t < rows; t += each) {
-        several(x, t, Math.min(each, rows - t), in, at, n, y, o, out, scratch);
+      for (int t = 0; t < rows; t += ROWS) {
+        several(x, t, Math.min(ROWS, rows - t), in, at, n, y, o, out, scratch);
       }
       o += n;
     }
