@@ -125,8 +125,7 @@ final class GenerateCommand implements Callable<Integer> {
       timings.end(Phase.LOAD);
       report.loaded(model, engine, run.askedForKernels());
       timings.end(Phase.OTHER);
-      Optional<Tokenizer> tokenizer =
-          asIds ? model.tokenizer() : Optional.of(model.requireTokenizer());
+      Optional<Tokenizer> tokenizer = tokenizer(model);
       stop.check(engine.config());
       int[] ids = promptIds(report, dat, text, tokenizer, engine.config());
       timings.end(Phase.TOKENIZER);
@@ -189,6 +188,14 @@ final class GenerateCommand implements Callable<Integer> {
           throw new IllegalArgumentException(
               "--draft " + draft + ": prompt-lookup or off expected");
     };
+  }
+
+  /** What is needed of it: with ids in and out, and nothing else to show, none. */
+  private Optional<Tokenizer> tokenizer(Model model) {
+    if (!asIds) {
+      return Optional.of(model.requireTokenizer());
+    }
+    return quiet && !json && topLogProbs == null ? Optional.empty() : model.tokenizer();
   }
 
   private int[] promptIds(

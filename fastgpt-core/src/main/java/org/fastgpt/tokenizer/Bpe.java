@@ -33,6 +33,8 @@ final class Bpe {
 
   private final int[] merged; // rank -> id
 
+  private final int repeated;
+
   /** Open addressing by bytes: the ids of the tokens that are the encoding of their own bytes. */
   private final int[] whole;
 
@@ -48,14 +50,19 @@ final class Bpe {
     this.merged = merged;
     pairs = new long[tableSize(merged.length)];
     Arrays.fill(pairs, EMPTY);
+    int again = -1;
     for (int rank = 0; rank < merged.length; rank++) {
       long key = ((long) left[rank] << 20) | right[rank];
       int slot = slot(key, pairs.length);
       while (pairs[slot] != EMPTY) {
+        if (pairs[slot] >>> 24 == key && again < 0) {
+          again = rank;
+        }
         slot = (slot + 1) & (pairs.length - 1);
       }
       pairs[slot] = (key << 24) | rank;
     }
+    repeated = again;
     whole = new int[tableSize(tokens.length)];
     Arrays.fill(whole, -1);
     int longest = 0;
@@ -76,6 +83,11 @@ final class Bpe {
       }
     }
     longestWhole = longest;
+  }
+
+  /** The first rank whose pair has a lower one too, or -1. */
+  int repeated() {
+    return repeated;
   }
 
   /** The pairs by rank, each as the ids of its parts. */

@@ -4,11 +4,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.IntPredicate;
 import org.fastgpt.model.ModelException;
 
@@ -87,7 +85,7 @@ record Vocabulary(
   }
 
   private Tokenizer tokenizer(boolean encodes) {
-    Map<String, Integer> all = new HashMap<>(ids);
+    Map<String, Integer> all = added.isEmpty() ? ids : new HashMap<>(ids);
     Map<String, Integer> special = new HashMap<>(added);
     added.forEach(
         (token, id) -> {
@@ -159,15 +157,11 @@ record Vocabulary(
     int[] left = new int[n];
     int[] right = new int[n];
     int[] merged = new int[n];
-    Set<String> seen = HashSet.newHashSet(n);
     for (int rank = 0; rank < n; rank++) {
       String merge = merges.get(rank);
       int space = merge.indexOf(' ');
       if (space <= 0 || space == merge.length() - 1 || merge.indexOf(' ', space + 1) >= 0) {
         throw wrongMerge(rank, "two tokens and a space between expected");
-      }
-      if (!seen.add(merge)) {
-        throw wrongMerge(rank, "each pair once expected, found again");
       }
       String a = merge.substring(0, space);
       String b = merge.substring(space + 1);
@@ -175,7 +169,11 @@ record Vocabulary(
       right[rank] = part(all, rank, b);
       merged[rank] = part(all, rank, a + b);
     }
-    return new Bpe(tokens, byteIds, left, right, merged);
+    var bpe = new Bpe(tokens, byteIds, left, right, merged);
+    if (bpe.repeated() >= 0) {
+      throw wrongMerge(bpe.repeated(), "each pair once expected, found again");
+    }
+    return bpe;
   }
 
   private int part(Map<String, Integer> all, int rank, String token) {

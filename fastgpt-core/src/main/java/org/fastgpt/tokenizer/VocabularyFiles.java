@@ -3,9 +3,9 @@ package org.fastgpt.tokenizer;
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
-import com.fasterxml.jackson.core.StreamReadFeature;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -24,7 +24,6 @@ final class VocabularyFiles {
 
   private static final JsonFactory JSON =
       JsonFactory.builder()
-          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
           .disable(JsonFactory.Feature.INTERN_FIELD_NAMES) // every name occurs once
           .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
           .build();
@@ -153,6 +152,14 @@ final class VocabularyFiles {
     }
   }
 
+  /** Fails if the field had a value before: as Jackson would, but without a set of all names. */
+  private static void once(JsonParser p, Object before) throws IOException {
+    if (before != null) {
+      String what = "Duplicate field '" + p.currentName() + "'";
+      throw new JsonParseException(p, what, p.currentTokenLocation());
+    }
+  }
+
   /** An object of tokens and their ids. */
   static Map<String, Integer> ids(JsonParser p) throws IOException {
     expect(p, JsonToken.START_OBJECT, "an object of tokens and ids");
@@ -160,7 +167,7 @@ final class VocabularyFiles {
     for (String token = p.nextFieldName(); token != null; token = p.nextFieldName()) {
       p.nextToken();
       expect(p, JsonToken.VALUE_NUMBER_INT, "an id");
-      ids.put(token, p.getIntValue());
+      once(p, ids.put(token, p.getIntValue()));
     }
     return ids;
   }
@@ -181,7 +188,7 @@ final class VocabularyFiles {
     Map<String, String> fields = new HashMap<>();
     for (String name = p.nextFieldName(); name != null; name = p.nextFieldName()) {
       if (p.nextToken().isScalarValue()) {
-        fields.put(name, p.getText());
+        once(p, fields.put(name, p.getText()));
       } else {
         nested.read(name, p);
       }

@@ -179,7 +179,7 @@ class VocabularyFilesTest {
           `"ab": 256` | `"ab": 4294967296` | `not valid JSON in line 1, column 3280: Numeric value (4294967296) out of range of int (-2147483648 - 2147483647)`
           `"ab": 256` | `"ab": 256.0` | `"ab": an id expected, "256.0" found`
           `"ab": 256` | `"ab": "256"` | `"ab": an id expected, "256" found`
-          `"ab": 256` | `"ab": 256, "ab": 256` | `not valid JSON in line 1, column 3279: Duplicate field 'ab'`
+          `"ab": 256` | `"ab": 256, "ab": 256` | `not valid JSON in line 1, column 3281: Duplicate field 'ab'`
           `"ab": 256` | `"a b\\n": 256` | `token "a b\\u000a": GPT-2's byte alphabet expected, U+0020 found`
           `"ab": 256` | `"日": 256` | `token "日": GPT-2's byte alphabet expected, U+65E5 found`
           `"ab": 256` | `"": 256` | `token "": at least one byte expected, none found`
