@@ -175,7 +175,7 @@ class VocabularyFilesTest {
           """
           `"ab": 256` | `"ab": 300` | `token "ab": ids 0 to 257 expected for 258 tokens, 300 found`
           `"ab": 256` | `"ab": -1` | `token "ab": ids 0 to 257 expected for 258 tokens, -1 found`
-          `"ab": 256` | `"ab": 255` | `token "Ń": an id of its own expected, 255 found for two tokens`
+          `"ab": 256` | `"ab": 255` | `token "ab": an id of its own expected, 255 found for two tokens`
           `"ab": 256` | `"ab": 4294967296` | `not valid JSON in line 1, column 3280: Numeric value (4294967296) out of range of int (-2147483648 - 2147483647)`
           `"ab": 256` | `"ab": 256.0` | `"ab": an id expected, "256.0" found`
           `"ab": 256` | `"ab": "256"` | `"ab": an id expected, "256" found`
