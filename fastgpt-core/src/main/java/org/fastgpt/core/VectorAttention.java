@@ -36,7 +36,7 @@ final class VectorAttention {
       int to,
       int stride) {
     int last = rows - 1;
-    int q0 = qAt + Math.min(0, last) * qStride;
+    int q0 = qAt;
     int q1 = qAt + Math.min(1, last) * qStride;
     int q2 = qAt + Math.min(2, last) * qStride;
     int q3 = qAt + Math.min(3, last) * qStride;
@@ -77,7 +77,7 @@ final class VectorAttention {
         s50 = qi.fma(k0, s50);
         s51 = qi.fma(k1, s51);
       }
-      store(s00, s01, scale, scores, to + Math.min(0, last) * stride + s);
+      store(s00, s01, scale, scores, to + s);
       store(s10, s11, scale, scores, to + Math.min(1, last) * stride + s);
       store(s20, s21, scale, scores, to + Math.min(2, last) * stride + s);
       store(s30, s31, scale, scores, to + Math.min(3, last) * stride + s);
@@ -115,13 +115,13 @@ final class VectorAttention {
       int to,
       int stride) {
     int last = rows - 1;
-    int p0 = pAt + Math.min(0, last) * pStride;
+    int p0 = pAt;
     int p1 = pAt + Math.min(1, last) * pStride;
     int p2 = pAt + Math.min(2, last) * pStride;
     int p3 = pAt + Math.min(3, last) * pStride;
     int p4 = pAt + Math.min(4, last) * pStride;
     int p5 = pAt + Math.min(5, last) * pStride;
-    int o0 = to + Math.min(0, last) * stride;
+    int o0 = to;
     int o1 = to + Math.min(1, last) * stride;
     int o2 = to + Math.min(2, last) * stride;
     int o3 = to + Math.min(3, last) * stride;

@@ -51,11 +51,11 @@ final class Bpe {
     pairs = new long[tableSize(merged.length)];
     Arrays.fill(pairs, EMPTY);
     int again = -1;
-    for (int rank = 0; rank < merged.length; rank++) {
+    for (int rank = 0; rank < merged.length && again < 0; rank++) {
       long key = ((long) left[rank] << 20) | right[rank];
       int slot = slot(key, pairs.length);
       while (pairs[slot] != EMPTY) {
-        if (pairs[slot] >>> 24 == key && again < 0) {
+        if (pairs[slot] >>> 24 == key) {
           again = rank;
         }
         slot = (slot + 1) & (pairs.length - 1);
@@ -85,7 +85,7 @@ final class Bpe {
     longestWhole = longest;
   }
 
-  /** The first rank whose pair has a lower one too, or -1. */
+  /** The first rank whose pair has a lower one too: then there are no more; or -1. */
   int repeated() {
     return repeated;
   }

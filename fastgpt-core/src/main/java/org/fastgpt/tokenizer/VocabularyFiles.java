@@ -13,8 +13,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.fastgpt.model.ModelException;
 
 /** Reads the vocabulary files of a folder. They are not trusted: size and content are checked. */
@@ -152,9 +154,9 @@ final class VocabularyFiles {
     }
   }
 
-  /** Fails if the field had a value before: as Jackson would, but without a set of all names. */
-  private static void once(JsonParser p, Object before) throws IOException {
-    if (before != null) {
+  /** Fails if the field was there before. Jackson would see to it, by one more set of all names. */
+  private static void once(JsonParser p, boolean first) throws IOException {
+    if (!first) {
       String what = "Duplicate field '" + p.currentName() + "'";
       throw new JsonParseException(p, what, p.currentTokenLocation());
     }
@@ -167,7 +169,7 @@ final class VocabularyFiles {
     for (String token = p.nextFieldName(); token != null; token = p.nextFieldName()) {
       p.nextToken();
       expect(p, JsonToken.VALUE_NUMBER_INT, "an id");
-      once(p, ids.put(token, p.getIntValue()));
+      once(p, ids.put(token, p.getIntValue()) == null);
     }
     return ids;
   }
@@ -186,9 +188,11 @@ final class VocabularyFiles {
   static Map<String, String> fields(JsonParser p, Nested nested) throws IOException {
     expect(p, JsonToken.START_OBJECT, "an object");
     Map<String, String> fields = new HashMap<>();
+    Set<String> names = new HashSet<>();
     for (String name = p.nextFieldName(); name != null; name = p.nextFieldName()) {
+      once(p, names.add(name));
       if (p.nextToken().isScalarValue()) {
-        once(p, fields.put(name, p.getText()));
+        fields.put(name, p.getText());
       } else {
         nested.read(name, p);
       }

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import org.fastgpt.model.ModelException;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -219,6 +220,15 @@ class VocabularyFilesTest {
     assertFails(folder.resolve("merges.txt"), message);
   }
 
+  @Test
+  @Timeout(60) // much longer, if each were compared with all before it
+  void aPairThatIsThereAMillionTimesIsFoundAtOnce() throws IOException {
+    write("vocab.json", VOCAB);
+    write("merges.txt", "a b\n".repeat(1_000_000));
+    assertFails(
+        folder.resolve("merges.txt"), "merge 2 \"a b\": each pair once expected, found again");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -243,6 +253,7 @@ class VocabularyFilesTest {
           `"id": 258, "content": "<|user é|>"` | `"id": 5, "content": "ab"` | `token "ab": a text of its own expected for added token 5`
           `"added_tokens": [` | `"added_tokens": [7, ` | `an object expected, "7" found`
           `"BPE"` | `"WordPiece"` | `model.type: "BPE" expected, "WordPiece" found`
+          `"normalizer": null` | `"normalizer": {"type": null}, "normalizer": {"type": null}` | `not valid JSON in line 1, column 32: Duplicate field 'normalizer'`
           `"dropout": null` | `"dropout": 0.1` | `model.dropout: "null" expected, "0.1" found`
           `"dropout": null` | `"byte_fallback": true` | `model.byte_fallback: "false" expected, "true" found`
           `"dropout": null` | `"ignore_merges": true` | `model.ignore_merges: "false" expected, "true" found`
