@@ -178,14 +178,17 @@ final class VectorAttention {
       s51.intoArray(out, o5 + o + W);
     }
     for (int t = 0; t < rows && o < headSize; t++) {
-      mixTail(p, pAt + t * pStride, n, v, vAt, headSize, out, to + t * stride, o);
+      mix1(p, pAt + t * pStride, n, v, vAt, headSize, out, to + t * stride, o);
     }
   }
 
-  /** {@link Kernels#mix} of one row: four vectors side by side, each a chain of its own. */
+  /**
+   * {@link Kernels#mix} of one row, of the values' elements from {@code from} on: four vectors side
+   * by side, each a chain of its own.
+   */
   static void mix1(
-      float[] p, int pAt, int n, float[] v, int vAt, int headSize, float[] out, int to) {
-    int o = 0;
+      float[] p, int pAt, int n, float[] v, int vAt, int headSize, float[] out, int to, int from) {
+    int o = from;
     for (; o + 4 * W <= headSize; o += 4 * W) {
       FloatVector s0 = FloatVector.fromArray(S, out, to + o);
       FloatVector s1 = FloatVector.fromArray(S, out, to + o + W);

@@ -237,7 +237,7 @@ final class VectorKernels implements Kernels {
       int to,
       int stride) {
     if (rows == 1) {
-      VectorAttention.mix1(p, pAt, n, v, vAt, headSize, out, to);
+      VectorAttention.mix1(p, pAt, n, v, vAt, headSize, out, to, 0);
       return;
     }
     for (int t = 0; t < rows; t += VectorAttention.TILE_ROWS) {
