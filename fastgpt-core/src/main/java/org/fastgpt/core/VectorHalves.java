@@ -30,42 +30,16 @@ final class VectorHalves {
 
   private VectorHalves() {}
 
-  /** {@link Kernels#linear} for one row: x at xAt, y at yAt. */
-  static void row(
-      float[] x,
-      int xAt,
-      int k,
-      int kEnd,
-      Matrix w,
-      float[] y,
-      int yAt,
-      int out,
-      int from,
-      int to,
-      Scratch scratch) {
-    if (w.type() == DType.BF16) {
-      rowOfBf16(x, xAt, k, kEnd, w, y, yAt, out, from, to, scratch);
-      return;
-    }
-    int n = to - from;
-    float[] sums = scratch.floats(n);
-    Arrays.fill(sums, 0, n, 0);
-    for (int i = k; i < kEnd; i++) {
-      addRowOfF16(x[xAt + i], w.data().address() + 2 * ((long) i * out + from), sums, n);
-    }
-    for (int o = 0; o < n; o++) {
-      y[yAt + from + o] += sums[o];
-    }
-  }
-
-  private static void addRowOfF16(float x, long at, float[] sums, int n) {
+  /** sums += x w, for a row of W in F16 that begins at address {@code at}. */
+  static void addRowOfF16(float x, long at, float[] sums, int n) {
     for (int o = 0; o < n; o++) {
       float wo = Float.float16ToFloat(MEMORY.get(Matrix.HALF, at + 2L * o));
       sums[o] = Math.fma(x, wo, sums[o]);
     }
   }
 
-  private static void rowOfBf16(
+  /** {@link Kernels#linear} for one row and W in BF16: x at xAt, y at yAt. */
+  static void rowOfBf16(
       float[] x,
       int xAt,
       int k,

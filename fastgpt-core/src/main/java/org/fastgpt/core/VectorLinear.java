@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
+import org.fastgpt.model.StoredTensor.DType;
 
 /**
  * The matrix products of {@link VectorKernels}.
@@ -244,15 +245,20 @@ final class VectorLinear {
       int from,
       int to,
       Scratch scratch) {
-    if (!w.isFloat32()) {
-      VectorHalves.row(x, xAt, k, kEnd, w, y, yAt, out, from, to, scratch);
+    if (w.type() == DType.BF16) {
+      VectorHalves.rowOfBf16(x, xAt, k, kEnd, w, y, yAt, out, from, to, scratch);
       return;
     }
     int n = to - from;
     float[] sums = scratch.floats(n);
     Arrays.fill(sums, 0, n, 0);
     for (int i = k; i < kEnd; i++) {
-      addRow(x[xAt + i], w.data().address() + 4 * ((long) i * out + from), sums, n);
+      long first = (long) i * out + from;
+      if (w.isFloat32()) {
+        addRow(x[xAt + i], w.data().address() + 4 * first, sums, n);
+      } else {
+        VectorHalves.addRowOfF16(x[xAt + i], w.data().address() + 2 * first, sums, n);
+      }
     }
     int o = 0;
     for (; o + W <= n; o += W) {
