@@ -32,7 +32,7 @@ if not exist "%jar%" (
   popd
 )
 
-rem The same options as in the script fastgpt, where their reasons stand; but for the AOT cache.
+rem The same options as in the script fastgpt, where their reasons stand; but for the archive of class data.
 "%jdk%\bin\java" --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC -Xmn24m -XX:CompileCommand=quiet "-XX:CompileCommand=CompileThresholdScaling,org.fastgpt.core.Vector*::*,0.02" "-XX:CompileCommand=dontinline,org.fastgpt.core.Vector*::*" "-XX:CompileCommand=CompileThresholdScaling,jdk.incubator.vector.FloatVector::*Op*,20.0" -XX:Tier0ProfilingStartPercentage=100000 -XX:Tier3DelayOn=1000 -XX:+UnlockDiagnosticVMOptions -XX:TieredOldPercentage=100000 %FASTGPT_JAVA_OPTS% -jar "%jar%" %*
 exit /b %errorlevel%
 

@@ -47,7 +47,7 @@ final class BlasKernels implements Kernels {
 
   /** Whether a BLAS may read them: it expects the machine's own floats, at whole addresses. */
   private static boolean suits(Matrix w) {
-    return LITTLE_ENDIAN && w.isFloat32() && w.data().address() % Float.BYTES == 0;
+    return LITTLE_ENDIAN && w.isFloat32() && w.address() % Float.BYTES == 0;
   }
 
   @Override

@@ -9,10 +9,12 @@ import org.fastgpt.model.StoredTensor.DType;
 /**
  * Weights as they lie in the file, memory-mapped: row-major, little-endian, at any address.
  *
+ * @param address where {@code data} begins: a field, as a segment's class depends on how its memory
+ *     came about, and a kernel compiled for one class is thrown away when it meets another
  * @param type float32, or one of its halves, F16 and BF16: their values are those of float32 with
  *     fewer bits, so widening one is exact
  */
-record Matrix(MemorySegment data, DType type) {
+record Matrix(MemorySegment data, long address, DType type) {
 
   static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -25,6 +27,10 @@ record Matrix(MemorySegment data, DType type) {
     if (!data.isNative()) {
       throw new IllegalArgumentException("weights in native memory expected, an array found");
     }
+  }
+
+  Matrix(MemorySegment data, DType type) {
+    this(data, data.address(), type);
   }
 
   static Matrix of(StoredTensor tensor) {

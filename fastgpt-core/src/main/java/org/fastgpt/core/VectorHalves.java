@@ -57,7 +57,7 @@ final class VectorHalves {
     Arrays.fill(sums, 0, n, 0);
     for (int i = k; i < kEnd; i++) {
       long first = (long) i * out + from;
-      addRowOfBf16(x[xAt + i], w.data().address() + 2 * first, sums, half);
+      addRowOfBf16(x[xAt + i], w.address() + 2 * first, sums, half);
       for (int o = 2 * half; o < n; o++) {
         sums[o] = Math.fma(x[xAt + i], w.get(first + o), sums[o]);
       }
@@ -126,7 +126,7 @@ final class VectorHalves {
     }
     for (int o = from; o < to; o++) {
       long first = (long) o * in;
-      lanesOfBf16(parted, half, w.data().address() + 2 * first, scratch);
+      lanesOfBf16(parted, half, w.address() + 2 * first, scratch);
       float[] lanes = scratch.lanes;
       for (int i = 2 * half; i < in; i++) {
         lanes[i - 2 * half] = Math.fma(x[i], w.get(first + i), lanes[i - 2 * half]);
@@ -166,7 +166,7 @@ final class VectorHalves {
    * memory segment the compiler has every later access check its segment again.
    */
   static void widen(Matrix w, long i, int n, float[] floats) {
-    long at = w.data().address() + 2 * i;
+    long at = w.address() + 2 * i;
     if (w.type() == DType.BF16) {
       widenBf16(at, n, floats);
     } else {

@@ -63,14 +63,14 @@ final class VectorHead {
       o += n;
     }
     for (; o < to; o++) {
-      y[o] = dot(x, 0, w.data().address() + 4L * o * in, in, scratch.lanes);
+      y[o] = dot(x, 0, w.address() + 4L * o * in, in, scratch.lanes);
     }
   }
 
   /** Brings rows of W into the cache. Returns the address where they are as float32. */
   private static long near(Matrix w, int o, int n, int in, Scratch scratch) {
     if (w.isFloat32()) {
-      long at = w.data().address() + 4L * o * in;
+      long at = w.address() + 4L * o * in;
       scratch.touched = VectorLinear.touch(at, n, 4L * in, 4L * in);
       return at;
     }

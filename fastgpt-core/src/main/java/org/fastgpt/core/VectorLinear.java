@@ -50,7 +50,7 @@ final class VectorLinear {
       int from,
       int to,
       Scratch scratch) {
-    long at = w.data().address() + 4 * ((long) k * out + from);
+    long at = w.address() + 4 * ((long) k * out + from);
     long stride = 4L * out;
     int whole = from + (to - from) / TILE_COLUMNS * TILE_COLUMNS;
     if (w.isFloat32()) {
@@ -255,9 +255,9 @@ final class VectorLinear {
     for (int i = k; i < kEnd; i++) {
       long first = (long) i * out + from;
       if (w.isFloat32()) {
-        addRow(x[xAt + i], w.data().address() + 4 * first, sums, n);
+        addRow(x[xAt + i], w.address() + 4 * first, sums, n);
       } else {
-        VectorHalves.addRowOfF16(x[xAt + i], w.data().address() + 2 * first, sums, n);
+        VectorHalves.addRowOfF16(x[xAt + i], w.address() + 2 * first, sums, n);
       }
     }
     int o = 0;

@@ -90,7 +90,9 @@ final class Warmup {
     kernels.linear(x, ROWS, INPUTS, 0, INPUTS, w, y, 0, 64, 0, 64, scratch);
     kernels.layerNorm(x, b, b, 1, y, 0, WIDTH, scratch);
     kernels.scores(x, 0, INPUTS, 5, x, 0, INPUTS, 1, y, 0, Kernels.LANES);
-    kernels.softmax(y, 0, WIDTH, scratch);
+    kernels.scores(x, 0, INPUTS, 1, x, 0, INPUTS, 1, y, 0, Kernels.LANES);
+    kernels.mix(x, 0, INPUTS, 1, INPUTS, x, 0, 64, y, 0, 64);
+    kernels.softmax(y, 0, Kernels.LANES + 1, scratch);
     kernels.mix(x, 0, INPUTS, 5, INPUTS, x, 0, 64, y, 0, 64);
     kernels.gelu(y, 0, WIDTH, scratch);
     kernels.add(x, 0, y, 0, WIDTH);
