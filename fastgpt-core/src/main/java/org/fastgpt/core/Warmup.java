@@ -1,6 +1,7 @@
 package org.fastgpt.core;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.fastgpt.GptConfig;
@@ -16,7 +17,7 @@ import org.fastgpt.GptConfig;
 final class Warmup {
   private static final int WIDTH = 128;
   private static final int INPUTS = 16;
-  private static final int ROWS = 13; // tiles of 6, 4, 2 and 1
+  private static final int ROWS = 13; // tiles of 6 and 1, as in the example; others come with use
 
   /** A round takes some 10 µs when all is compiled, and milliseconds before. */
   private static final long FAST_NANOS = 100_000;
@@ -72,6 +73,10 @@ final class Warmup {
   }
 
   private void run() {
+    // While it has not seen segments on the heap, the compiler takes all for native ones, and
+    // throws
+    // away what it made of that as soon as a model's reader has one.
+    MemorySegment.ofArray(new byte[1]);
     int bytes = 4 * WIDTH * WIDTH;
     Matrix weights = Matrix.of(Arena.ofAuto().allocate(bytes));
     long start = System.nanoTime();
