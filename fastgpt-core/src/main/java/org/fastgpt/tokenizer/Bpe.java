@@ -5,7 +5,8 @@ import java.util.List;
 
 /**
  * Byte pair encoding of one piece of text: starting from its bytes, the adjacent pair of lowest
- * rank is merged, the leftmost first where ranks are equal, until no pair has a rank. Immutable.
+ * rank is merged, the leftmost first where ranks are equal, until no pair has a rank. For any
+ * number of threads.
  *
  * <p>As HuggingFace tokenizers; OpenAI's {@code encoder.py}, which merges all places of a pair at
  * once, gives the same for any merges that were learned in their order.
@@ -25,7 +26,7 @@ final class Bpe {
   private static final int NONE = Integer.MAX_VALUE;
   private static final long EMPTY = -1;
 
-  private final byte[][] tokens;
+  private final TokenTable tokens;
   private final int[] byteIds;
 
   /** Open addressing, less than half full: {@code left << 44 | right << 24 | rank}, or EMPTY. */
@@ -35,16 +36,17 @@ final class Bpe {
 
   private final int repeated;
 
-  /** Open addressing by bytes: the ids of the tokens that are the encoding of their own bytes. */
-  private final int[] whole;
-
-  private final int longestWhole;
+  /**
+   * Of each id whether it was found to be the encoding of its token's bytes, once that came up:
+   * most words of ordinary text are. What a thread sees late it only finds again.
+   */
+  private final boolean[] whole;
 
   /**
-   * The encoder of a vocabulary: of each token its bytes, of each byte its token, of each rank the
-   * ids of the pair's parts and of the result.
+   * The encoder of a vocabulary: the tokens that merges give, of each byte its token, of each rank
+   * the ids of the pair's parts and of the result.
    */
-  Bpe(byte[][] tokens, int[] byteIds, int[] left, int[] right, int[] merged) {
+  Bpe(TokenTable tokens, int[] byteIds, int[] left, int[] right, int[] merged) {
     this.tokens = tokens;
     this.byteIds = byteIds;
     this.merged = merged;
@@ -53,7 +55,7 @@ final class Bpe {
     int again = -1;
     for (int rank = 0; rank < merged.length && again < 0; rank++) {
       long key = ((long) left[rank] << 20) | right[rank];
-      int slot = slot(key, pairs.length);
+      int slot = TokenTable.slot(key, pairs.length);
       while (pairs[slot] != EMPTY) {
         if (pairs[slot] >>> 24 == key) {
           again = rank;
@@ -63,26 +65,7 @@ final class Bpe {
       pairs[slot] = (key << 24) | rank;
     }
     repeated = again;
-    whole = new int[tableSize(tokens.length)];
-    Arrays.fill(whole, -1);
-    int longest = 0;
-    int[] ids = new int[0];
-    int[] ranks = new int[LONG_PIECE];
-    for (int id = 0; id < tokens.length; id++) {
-      byte[] token = tokens[id];
-      if (ids.length < token.length) {
-        ids = new int[token.length];
-      }
-      if (merge(token, token.length, ids, 0, ranks) == 1 && ids[0] == id) {
-        longest = Math.max(longest, token.length);
-        int slot = slot(hash(token, token.length), whole.length);
-        while (whole[slot] >= 0) {
-          slot = (slot + 1) & (whole.length - 1);
-        }
-        whole[slot] = id;
-      }
-    }
-    longestWhole = longest;
+    whole = new boolean[tokens.size()];
   }
 
   /** The first rank whose pair has a lower one too: then there are no more; or -1. */
@@ -106,19 +89,6 @@ final class Bpe {
     return Integer.highestOneBit(entries + 1) * 4;
   }
 
-  private static int slot(long key, int tableSize) {
-    // The high bits of a product depend on all bits of the key; 2^64 / golden ratio.
-    return (int) ((key * 0x9E3779B97F4A7C15L) >>> 32) & (tableSize - 1);
-  }
-
-  private static long hash(byte[] bytes, int n) {
-    long h = n;
-    for (int i = 0; i < n; i++) {
-      h = h * 31 + bytes[i];
-    }
-    return h;
-  }
-
   /**
    * Writes the ids of {@code bytes[0, n)}, n > 0, to {@code ids} from {@code at} on, where n ids
    * must have room.
@@ -127,23 +97,16 @@ final class Bpe {
    * @return the position after the last id
    */
   int encode(byte[] bytes, int n, int[] ids, int at, int[] ranks) {
-    if (n <= longestWhole) {
-      int id = find(bytes, n); // most words of ordinary text are one token
-      if (id >= 0) {
-        ids[at] = id;
-        return at + 1;
-      }
+    int id = tokens.find(bytes, 0, n);
+    if (id >= 0 && whole[id]) {
+      ids[at] = id;
+      return at + 1;
     }
-    return at + merge(bytes, n, ids, at, ranks);
-  }
-
-  private int find(byte[] bytes, int n) {
-    for (int slot = slot(hash(bytes, n), whole.length); ; slot = (slot + 1) & (whole.length - 1)) {
-      int id = whole[slot];
-      if (id < 0 || Arrays.equals(tokens[id], 0, tokens[id].length, bytes, 0, n)) {
-        return id;
-      }
+    int left = merge(bytes, n, ids, at, ranks);
+    if (left == 1 && ids[at] == id) {
+      whole[id] = true;
     }
+    return at + left;
   }
 
   private int merge(byte[] bytes, int n, int[] ids, int at, int[] ranks) {
@@ -156,7 +119,7 @@ final class Bpe {
   /** The rank of a pair, NONE if it is never merged. */
   private int rank(int left, int right) {
     long key = ((long) left << 20) | right;
-    for (int slot = slot(key, pairs.length); ; slot = (slot + 1) & (pairs.length - 1)) {
+    for (int slot = TokenTable.slot(key, pairs.length); ; slot = (slot + 1) & (pairs.length - 1)) {
       long entry = pairs[slot];
       if (entry >>> 24 == key) {
         return (int) entry & MAX_MERGES;

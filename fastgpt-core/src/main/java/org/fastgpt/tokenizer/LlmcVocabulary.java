@@ -92,7 +92,7 @@ final class LlmcVocabulary {
     }
     return new Tokenizer(
         tokens,
-        Optional.of(new Bpe(tokens, byteIds, left, right, merged)),
+        Optional.of(new Bpe(new TokenTable(tokens, _ -> true), byteIds, left, right, merged)),
         Map.of(Tokenizer.END_OF_TEXT, endOfText),
         file);
   }

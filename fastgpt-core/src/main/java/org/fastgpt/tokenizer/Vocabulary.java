@@ -125,18 +125,29 @@ record Vocabulary(
   }
 
   private byte[] bytes(String token) {
-    byte[] bytes = new byte[token.length()];
-    for (int i = 0; i < bytes.length; i++) {
-      char c = token.charAt(i);
-      if (c >= BYTES.length || BYTES[c] < 0) {
-        throw wrong("GPT-2's byte alphabet expected, U+%04X found".formatted((int) c), token);
-      }
-      bytes[i] = (byte) BYTES[c];
+    var bytes = new byte[token.length()];
+    int n = bytes(token, 0, token.length(), bytes, 0);
+    if (n < bytes.length) {
+      throw wrong(
+          "GPT-2's byte alphabet expected, U+%04X found".formatted((int) token.charAt(n)), token);
     }
-    if (bytes.length == 0) {
+    if (n == 0) {
       throw wrong("at least one byte expected, none found", token);
     }
     return bytes;
+  }
+
+  /** Writes the bytes of {@code text[from, to)} up to a character that is none; returns the end. */
+  private static int bytes(String text, int from, int to, byte[] bytes, int at) {
+    int end = at;
+    for (int i = from; i < to; i++) {
+      char c = text.charAt(i);
+      if (c >= BYTES.length || BYTES[c] < 0) {
+        return end;
+      }
+      bytes[end++] = (byte) BYTES[c];
+    }
+    return end;
   }
 
   private Bpe bpe(Map<String, Integer> all, byte[][] tokens) {
@@ -154,31 +165,42 @@ record Vocabulary(
       throw new ModelException(
           "%s: at most %d merges expected, %d found".formatted(mergesFile, Bpe.MAX_MERGES, n));
     }
+    boolean[] plain = new boolean[tokens.length]; // not known by added_tokens alone
+    ids.values().forEach(id -> plain[id] = true);
+    var table = new TokenTable(tokens, id -> plain[id]);
     int[] left = new int[n];
     int[] right = new int[n];
     int[] merged = new int[n];
+    byte[] bytes = new byte[0];
     for (int rank = 0; rank < n; rank++) {
       String merge = merges.get(rank);
       int space = merge.indexOf(' ');
       if (space <= 0 || space == merge.length() - 1 || merge.indexOf(' ', space + 1) >= 0) {
         throw wrongMerge(rank, "two tokens and a space between expected");
       }
-      String a = merge.substring(0, space);
-      String b = merge.substring(space + 1);
-      left[rank] = part(all, rank, a);
-      right[rank] = part(all, rank, b);
-      merged[rank] = part(all, rank, a + b);
+      if (bytes.length < merge.length()) {
+        bytes = new byte[merge.length()];
+      }
+      int middle = bytes(merge, 0, space, bytes, 0);
+      int end = bytes(merge, space + 1, merge.length(), bytes, middle);
+      if (end < merge.length() - 1) {
+        throw wrongMerge(rank, "tokens in GPT-2's byte alphabet expected");
+      }
+      left[rank] = part(table, rank, bytes, 0, middle);
+      right[rank] = part(table, rank, bytes, middle, end);
+      merged[rank] = part(table, rank, bytes, 0, end);
     }
-    var bpe = new Bpe(tokens, byteIds, left, right, merged);
+    var bpe = new Bpe(table, byteIds, left, right, merged);
     if (bpe.repeated() >= 0) {
       throw wrongMerge(bpe.repeated(), "each pair once expected, found again");
     }
     return bpe;
   }
 
-  private int part(Map<String, Integer> all, int rank, String token) {
-    Integer id = all.get(token);
-    if (id == null) {
+  private int part(TokenTable table, int rank, byte[] bytes, int from, int to) {
+    int id = table.find(bytes, from, to);
+    if (id < 0) {
+      String token = text(Arrays.copyOfRange(bytes, from, to));
       throw wrongMerge(rank, "tokens of the vocabulary expected, " + quoted(token) + " found");
     }
     return id;

@@ -28,7 +28,7 @@ class BpeTest {
       bytes[256 + i] = (left[i] + "+" + right[i]).getBytes(UTF_8);
     }
     shuffle(random, left, right, merged);
-    return new Bpe(bytes, byteIds, left, right, merged);
+    return new Bpe(new TokenTable(bytes, _ -> true), byteIds, left, right, merged);
   }
 
   private static int part(Random random, int before) {

@@ -220,6 +220,32 @@ class VocabularyFilesTest {
     assertFails(folder.resolve("merges.txt"), message);
   }
 
+  /** 65,536 tokens of 32 letters, all with the same sum of letter times power of 31. */
+  @Test
+  @Timeout(60) // much longer, if each were compared with all before it
+  void tokensThatAreAlikeToAHashAreReadAsOthersAre() throws IOException {
+    var vocab = new StringBuilder(VOCAB.substring(0, VOCAB.lastIndexOf('}')));
+    for (int i = 0; i < 1 << 16; i++) {
+      vocab.append(", \"");
+      for (int bit = 0; bit < 16; bit++) {
+        vocab.append((i >> bit & 1) == 0 ? "Aa" : "BB");
+      }
+      vocab.append("\": ").append(258 + i);
+    }
+    write("vocab.json", vocab.append('}').toString());
+    write("merges.txt", "a b\n");
+    assertThat(Tokenizer.load(folder).encode("AaAab")).hasSize(4);
+  }
+
+  @Test
+  void mergesAreOfTheByteAlphabet() throws IOException {
+    write("vocab.json", VOCAB);
+    write("merges.txt", "a \u4e00\n");
+    assertFails(
+        folder.resolve("merges.txt"),
+        "merge 1 \"a \u4e00\": tokens in GPT-2's byte alphabet expected");
+  }
+
   @Test
   @Timeout(60) // much longer, if each were compared with all before it
   void aPairThatIsThereAMillionTimesIsFoundAtOnce() throws IOException {
