@@ -82,6 +82,11 @@ final class Simd {
     return IntVector.fromMemorySegment(INTS, MEMORY, at, LE);
   }
 
+  /** The bits of a float as a number of the same order, and back. */
+  static int ordered(int bits) {
+    return bits ^ ((bits >> 31) & Integer.MAX_VALUE);
+  }
+
   /** y += s0, s1 side by side. */
   static void addTo(float[] y, int at, FloatVector s0, FloatVector s1) {
     FloatVector.fromArray(S, y, at).add(s0).intoArray(y, at);

@@ -1,11 +1,15 @@
 package org.fastgpt.core;
 
+import static jdk.incubator.vector.VectorOperators.AND;
+import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.MAX;
+import static jdk.incubator.vector.VectorOperators.XOR;
 import static org.fastgpt.core.Simd.all;
 import static org.fastgpt.core.Simd.fold;
+import static org.fastgpt.core.Simd.ordered;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -22,6 +26,7 @@ import jdk.incubator.vector.VectorSpecies;
 final class VectorKernels implements Kernels {
 
   private static final VectorSpecies<Float> S = Simd.S;
+  private static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, S.vectorShape());
   private static final int W = S.length();
 
   @Override
@@ -153,14 +158,15 @@ final class VectorKernels implements Kernels {
   public void softmax(float[] x, int at, int n, Scratch scratch) {
     float[] lanes = scratch.lanes;
     float max = max(x, at, n);
-    int whole = n / LANES * LANES;
-    for (int i = 0; i < whole; i += W) {
+    int vectors = n / W * W;
+    for (int i = 0; i < vectors; i += W) {
       FloatVector.fromArray(S, x, at + i).sub(max).intoArray(x, at + i);
     }
-    exp(x, at, whole);
-    for (int i = whole; i < n; i++) {
+    exp(x, at, vectors);
+    for (int i = vectors; i < n; i++) {
       x[at + i] = ScalarKernels.exp(x[at + i] - max);
     }
+    int whole = n / LANES * LANES;
     for (int c = 0; c < LANES; c += W) {
       FloatVector sum = FloatVector.zero(S);
       for (int i = c; i < whole; i += LANES) {
@@ -181,21 +187,24 @@ final class VectorKernels implements Kernels {
     }
   }
 
-  /** The largest; the order of comparisons does not matter. */
+  /**
+   * The largest; the order of comparisons does not matter. Compared as whole numbers of the same
+   * order: the largest of floats, with its rules for NaN and -0, takes a vector many times as long.
+   */
   private static float max(float[] x, int at, int n) {
-    float max = x[at];
+    IntVector largest = IntVector.broadcast(INTS, Integer.MIN_VALUE);
     int i = 0;
-    if (n >= W) {
-      FloatVector m = FloatVector.fromArray(S, x, at);
-      for (i = W; i + W <= n; i += W) {
-        m = m.max(FloatVector.fromArray(S, x, at + i));
-      }
-      max = m.reduceLanes(MAX);
+    for (; i + W <= n; i += W) {
+      IntVector bits = FloatVector.fromArray(S, x, at + i).reinterpretAsInts();
+      IntVector flip = bits.lanewise(ASHR, 31).lanewise(AND, Integer.MAX_VALUE);
+      // Not by IntVector.max: what class calls lanewise there the compiler may not have seen yet.
+      largest = largest.lanewise(MAX, bits.lanewise(XOR, flip));
     }
+    int max = largest.reduceLanes(MAX);
     for (; i < n; i++) {
-      max = Math.max(max, x[at + i]);
+      max = Math.max(max, ordered(Float.floatToRawIntBits(x[at + i])));
     }
-    return max;
+    return Float.intBitsToFloat(ordered(max));
   }
 
   @Override

@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.UnaryOperator;
 import jdk.incubator.vector.FloatVector;
 import org.fastgpt.model.StoredTensor;
 import org.fastgpt.model.StoredTensor.DType;
@@ -155,6 +156,14 @@ class KernelsTest {
     for (int from = 0; from < x.length; from++) {
       float[] row = Arrays.copyOfRange(many, from, from + 40);
       inPlaceSameBits(row, (k, y) -> k.softmax(y, 0, 40, scratch()));
+      float[] negativeNan = with(row, v -> Float.isNaN(v) ? Float.intBitsToFloat(0xffc00000) : v);
+      inPlaceSameBits(negativeNan, (k, y) -> k.softmax(y, 0, 40, scratch()));
+      float[] infinite = with(row, v -> Float.isNaN(v) ? 1 : v);
+      inPlaceSameBits(infinite, (k, y) -> k.softmax(y, 0, 40, scratch()));
+      float[] finite = with(row, v -> Float.isFinite(v) ? v : 1);
+      inPlaceSameBits(finite, (k, y) -> k.softmax(y, 0, 40, scratch()));
+      float[] negative = with(row, v -> Float.isFinite(v) ? -Math.abs(v) : Float.NEGATIVE_INFINITY);
+      inPlaceSameBits(negative, (k, y) -> k.softmax(y, 0, 40, scratch()));
     }
   }
 
@@ -183,6 +192,14 @@ class KernelsTest {
     int preferred = Math.min(512, FloatVector.SPECIES_PREFERRED.vectorBitSize());
     String bits = System.getProperty("fastgpt.vectorBits", String.valueOf(preferred));
     assertThat(vector.name()).isEqualTo("vector-" + bits);
+  }
+
+  private static float[] with(float[] x, UnaryOperator<Float> replace) {
+    float[] y = x.clone();
+    for (int i = 0; i < y.length; i++) {
+      y[i] = replace.apply(x[i]);
+    }
+    return y;
   }
 
   private interface Call {
