@@ -73,9 +73,8 @@ final class Warmup {
   }
 
   private void run() {
-    // While it has not seen segments on the heap, the compiler takes all for native ones, and
-    // throws
-    // away what it made of that as soon as a model's reader has one.
+    // Before it has seen a segment on the heap, the compiler takes all for native ones; it throws
+    // away what it made of that when a model's reader has the first.
     MemorySegment.ofArray(new byte[1]);
     int bytes = 4 * WIDTH * WIDTH;
     Matrix weights = Matrix.of(Arena.ofAuto().allocate(bytes));
