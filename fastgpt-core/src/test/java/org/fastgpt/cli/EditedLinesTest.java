@@ -104,7 +104,9 @@ class EditedLinesTest {
   void controlCClearsALineAndEndsAnEmptyOne() throws Exception {
     try (var lines = new EditedLines(terminal, Optional.empty())) {
       FutureTask<Optional<String>> line = reading(lines);
-      type("never asked" + CTRL_C);
+      type("never asked");
+      awaitEcho("never asked"); // Ctrl-C overtakes what is typed and not yet read
+      type(CTRL_C);
       awaitPrompt();
       type("asked\r");
       assertThat(line.get()).contains("asked");
@@ -194,6 +196,12 @@ class EditedLinesTest {
   private void type(String text) throws IOException {
     keys.write(text.getBytes(StandardCharsets.UTF_8));
     keys.flush();
+  }
+
+  private void awaitEcho(String text) throws InterruptedException {
+    while (!screen.toString(StandardCharsets.UTF_8).contains(text)) {
+      TimeUnit.MILLISECONDS.sleep(5);
+    }
   }
 
   /** Until there is one more than before. */
