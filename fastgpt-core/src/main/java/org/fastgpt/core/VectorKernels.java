@@ -26,7 +26,6 @@ import jdk.incubator.vector.VectorSpecies;
 final class VectorKernels implements Kernels {
 
   private static final VectorSpecies<Float> S = Simd.S;
-  private static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, S.vectorShape());
   private static final int W = S.length();
 
   @Override
@@ -192,7 +191,7 @@ final class VectorKernels implements Kernels {
    * order: the largest of floats, with its rules for NaN and -0, takes a vector many times as long.
    */
   private static float max(float[] x, int at, int n) {
-    IntVector largest = IntVector.broadcast(INTS, Integer.MIN_VALUE);
+    IntVector largest = IntVector.broadcast(Simd.INTS, Integer.MIN_VALUE);
     int i = 0;
     for (; i + W <= n; i += W) {
       IntVector bits = FloatVector.fromArray(S, x, at + i).reinterpretAsInts();

@@ -50,7 +50,7 @@ final class Bpe {
     this.tokens = tokens;
     this.byteIds = byteIds;
     this.merged = merged;
-    pairs = new long[tableSize(merged.length)];
+    pairs = new long[TokenTable.size(merged.length)];
     Arrays.fill(pairs, EMPTY);
     int again = -1;
     for (int rank = 0; rank < merged.length && again < 0; rank++) {
@@ -65,7 +65,7 @@ final class Bpe {
       pairs[slot] = (key << 24) | rank;
     }
     repeated = again;
-    whole = new boolean[tokens.size()];
+    whole = new boolean[tokens.tokens()];
   }
 
   /** The first rank whose pair has a lower one too: then there are no more; or -1. */
@@ -83,10 +83,6 @@ final class Bpe {
       }
     }
     return List.of(merges);
-  }
-
-  private static int tableSize(int entries) {
-    return Integer.highestOneBit(entries + 1) * 4;
   }
 
   /**

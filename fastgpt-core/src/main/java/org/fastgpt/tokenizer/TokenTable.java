@@ -21,7 +21,7 @@ final class TokenTable {
   /** Of the tokens by id those whose id is {@code wanted}; of equal ones the first is found. */
   TokenTable(byte[][] tokens, IntPredicate wanted) {
     this.tokens = tokens;
-    slots = new int[Integer.highestOneBit(tokens.length + 1) * 4];
+    slots = new int[size(tokens.length)];
     Arrays.fill(slots, FREE);
     int most = 0;
     for (int id = 0; id < tokens.length; id++) {
@@ -39,7 +39,7 @@ final class TokenTable {
   }
 
   /** Number of ids, also of those not wanted. */
-  int size() {
+  int tokens() {
     return tokens.length;
   }
 
@@ -64,8 +64,14 @@ final class TokenTable {
     return slot(key, slots.length);
   }
 
+  /** The slots of a table for so many entries: a power of two, more than twice as many. */
+  static int size(int entries) {
+    return Integer.highestOneBit(entries + 1) * 4;
+  }
+
   /** Where to look first for a key in a table of {@code size} slots, a power of two. */
   static int slot(long key, int size) {
-    return (int) ((key * MULTIPLIER) >>> 32) & (size - 1); // high bits depend on all of the key's
+    // The highest bits of the product: they alone depend on all bits of the key.
+    return (int) ((key * MULTIPLIER) >>> (Long.numberOfLeadingZeros(size) + 1));
   }
 }

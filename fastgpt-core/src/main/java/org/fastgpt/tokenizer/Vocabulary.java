@@ -150,7 +150,7 @@ record Vocabulary(
     return end;
   }
 
-  private Bpe bpe(Map<String, Integer> all, byte[][] tokens) {
+  private int[] byteIds(Map<String, Integer> all) {
     int[] byteIds = new int[256];
     for (int b = 0; b < 256; b++) {
       Integer id = all.get(String.valueOf(ALPHABET[b]));
@@ -160,6 +160,11 @@ record Vocabulary(
       }
       byteIds[b] = id;
     }
+    return byteIds;
+  }
+
+  private Bpe bpe(Map<String, Integer> all, byte[][] tokens) {
+    int[] byteIds = byteIds(all);
     int n = merges.size();
     if (n > Bpe.MAX_MERGES) {
       throw new ModelException(
