@@ -11,6 +11,7 @@ import org.fastgpt.Promise;
 import org.fastgpt.Session;
 import org.fastgpt.TextCodec;
 import org.fastgpt.model.Model;
+import org.fastgpt.model.StoredTensor.DType;
 
 /** The hand-written engine: weights used in place, kernels chosen once, a few threads. */
 final class CoreEngine implements Engine, Batching, TextCodec, ParameterView {
@@ -31,7 +32,8 @@ final class CoreEngine implements Engine, Batching, TextCodec, ParameterView {
     kernels = kernels(options);
     fastTanh = fastTanh(options.settings().getOrDefault("gelu", TANH));
     if (kernels instanceof VectorKernels) {
-      Warmup.start();
+      Warmup.start(DType.F32);
+      Warmup.start(model.tensors().get("wte.weight").dtype());
     }
     weights = Weights.of(model);
     workers = workers(options);

@@ -4,6 +4,7 @@ import org.fastgpt.Engine;
 import org.fastgpt.EngineOptions;
 import org.fastgpt.EngineProvider;
 import org.fastgpt.model.Model;
+import org.fastgpt.model.StoredTensor.DType;
 
 /**
  * The core engine by its name {@code core}. Two settings:
@@ -24,7 +25,7 @@ public final class CoreProvider implements EngineProvider {
    */
   public static void warmUp() {
     if (ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent()) {
-      Warmup.start();
+      Warmup.start(DType.F32);
     }
   }
 

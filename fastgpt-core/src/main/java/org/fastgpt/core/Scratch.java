@@ -10,8 +10,8 @@ final class Scratch {
   /** The accumulators of a lanes sum. */
   final float[] lanes = new float[Kernels.LANES];
 
-  /** The same, those of even elements apart from those of odd ones. */
-  final float[] apart = new float[Kernels.LANES];
+  /** The largest magnitudes of weights in F16 that a kernel has met, as bits. */
+  final short[] largest = new short[Kernels.LANES];
 
   /** Takes what was read only to bring it into the cache, lest the compiler leaves it out. */
   int touched;

@@ -1,6 +1,8 @@
 package org.fastgpt.core;
 
-import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
+import static jdk.incubator.vector.VectorOperators.AND;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.S2I;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
@@ -27,7 +29,7 @@ final class Simd {
   private static final int W = S.length();
   private static final int LANES = Kernels.LANES;
   static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, S.vectorShape());
-  private static final VectorSpecies<Short> HALVES =
+  static final VectorSpecies<Short> HALVES =
       VectorSpecies.of(short.class, VectorShape.forBitSize(S.vectorBitSize() / 2));
 
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
@@ -65,21 +67,38 @@ final class Simd {
     return FloatVector.fromMemorySegment(S, MEMORY, at, LE);
   }
 
+  /** Stores a vector at an address. */
+  static void store(FloatVector v, long at) {
+    v.intoMemorySegment(MEMORY, at, LE);
+  }
+
+  /** Adds x w to a sum at an address. */
+  static void addTo(long sum, float x, float w) {
+    MEMORY.set(Matrix.FLOAT, sum, Math.fma(x, w, MEMORY.get(Matrix.FLOAT, sum)));
+  }
+
   /** The number in all lanes. */
   static FloatVector all(float value) {
     return FloatVector.broadcast(S, value);
   }
 
-  /** Numbers of 16 bits, one in each lane. */
-  static IntVector halves(long at) {
-    return (IntVector)
-        ShortVector.fromMemorySegment(HALVES, MEMORY, at, LE)
-            .convertShape(ZERO_EXTEND_S2I, INTS, 0);
+  /** As many numbers of 16 bits as the vector has lanes. */
+  static ShortVector halves(long at) {
+    return ShortVector.fromMemorySegment(HALVES, MEMORY, at, LE);
   }
 
-  /** As many words as the vector has lanes, each of two numbers of 16 bits. */
-  static IntVector words(long at) {
-    return IntVector.fromMemorySegment(INTS, MEMORY, at, LE);
+  /** BF16 as float32: its upper half. */
+  static FloatVector wide(ShortVector bf16) {
+    return ints(bf16).lanewise(LSHL, 16).reinterpretAsFloats();
+  }
+
+  /** F16 with sign, exponent and fraction where float32 has them: the number times 2^-112. */
+  static FloatVector moved(ShortVector f16) {
+    return ints(f16).lanewise(LSHL, 13).lanewise(AND, 0x8fffe000).reinterpretAsFloats();
+  }
+
+  private static IntVector ints(ShortVector halves) {
+    return (IntVector) halves.convertShape(S2I, INTS, 0);
   }
 
   /** The bits of a float as a number of the same order, and back. */
@@ -106,6 +125,15 @@ final class Simd {
       float wi = MEMORY.get(Matrix.FLOAT, at + 4L * i);
       lanes[c + i - whole] = Math.fma(x[xAt + i], wi, lanes[c + i - whole]);
     }
+  }
+
+  /** The fold of a lanes sum with what is beyond the last whole 32 of a row of W. */
+  static float foldWithRest(float[] lanes, float[] x, Matrix w, long row, int n) {
+    int whole = n / LANES * LANES;
+    for (int i = whole; i < n; i++) {
+      lanes[i - whole] = Math.fma(x[i], w.get(row + i), lanes[i - whole]);
+    }
+    return fold(lanes, 0);
   }
 
   /** {@link ScalarKernels#fold} of those from {@code at} on. */

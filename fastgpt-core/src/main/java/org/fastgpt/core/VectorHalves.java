@@ -1,45 +1,51 @@
 package org.fastgpt.core;
 
 import static jdk.incubator.vector.VectorOperators.AND;
-import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.MAX;
 import static org.fastgpt.core.Simd.MEMORY;
-import static org.fastgpt.core.Simd.fold;
+import static org.fastgpt.core.Simd.addTo;
+import static org.fastgpt.core.Simd.foldWithRest;
 import static org.fastgpt.core.Simd.halves;
-import static org.fastgpt.core.Simd.words;
+import static org.fastgpt.core.Simd.load;
+import static org.fastgpt.core.Simd.moved;
+import static org.fastgpt.core.Simd.store;
+import static org.fastgpt.core.Simd.wide;
 
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorSpecies;
 import org.fastgpt.model.StoredTensor.DType;
 
 /**
  * Products of one row with weights of 16 bits, where reading them is all that takes time.
  *
- * <p>F16: of the plain loops the compiler makes vectors by itself, with the processor's instruction
- * that widens F16, which the Vector API does not have.
+ * <p>BF16 is the upper half of a float32: a shift widens it.
  *
- * <p>BF16: two weights are loaded as one word: the even ones lie in the lower halves of a vector,
- * the odd ones in the upper halves, and stay apart until the sums are done. So nothing is moved
- * between lanes, and each sum has the order that {@link Kernels} defines.
+ * <p>F16 has an instruction that widens it, but not in the Vector API. Of plain loops over long
+ * rows the compiler makes vectors with it. A dot product is no such loop: there an F16 is moved to
+ * where float32 has its bits (see {@link Simd#moved}). That is the weight times 2^-112, as the two
+ * count exponents from different zeros, and x times 2^112 makes up for it: products, and so sums,
+ * are the same bits. It does not hold for a weight that is infinite or NaN, or where x overflows;
+ * then all is computed anew by {@link ScalarKernels}.
  */
 final class VectorHalves {
   private static final VectorSpecies<Float> S = Simd.S;
   private static final int W = S.length();
   private static final int LANES = Kernels.LANES;
 
+  /** What {@link Simd#moved} leaves out. */
+  private static final float F16_SCALE = 0x1p112f;
+
+  /** The F16 of infinity; those of NaN are larger. */
+  private static final short F16_INFINITY = 0x7c00;
+
+  private static final Kernels PLAIN = new ScalarKernels();
+
   private VectorHalves() {}
 
-  /** sums += x w, for a row of W in F16 that begins at address {@code at}. */
-  static void addRowOfF16(float x, long at, float[] sums, int n) {
-    for (int o = 0; o < n; o++) {
-      float wo = Float.float16ToFloat(MEMORY.get(Matrix.HALF, at + 2L * o));
-      sums[o] = Math.fma(x, wo, sums[o]);
-    }
-  }
-
-  /** {@link Kernels#linear} for one row and W in BF16: x at xAt, y at yAt. */
-  static void rowOfBf16(
+  /** {@link VectorLinear#row} for W in F16. */
+  static void rowOfF16(
       float[] x,
       int xAt,
       int k,
@@ -52,113 +58,104 @@ final class VectorHalves {
       int to,
       Scratch scratch) {
     int n = to - from;
-    int half = n / (2 * W) * W; // how many even columns go by vectors
-    float[] sums = scratch.floats(n); // the even columns, the odd ones, then what is left
+    float[] sums = scratch.floats(n);
     Arrays.fill(sums, 0, n, 0);
     for (int i = k; i < kEnd; i++) {
-      long first = (long) i * out + from;
-      addRowOfBf16(x[xAt + i], w.address() + 2 * first, sums, half);
-      for (int o = 2 * half; o < n; o++) {
-        sums[o] = Math.fma(x[xAt + i], w.get(first + o), sums[o]);
-      }
+      addRowOfF16(x[xAt + i], w.address() + w.at((long) i * out + from), sums, n);
     }
-    int at = yAt + from;
-    for (int o = 0; o < half; o++) {
-      y[at + 2 * o] += sums[o];
-      y[at + 2 * o + 1] += sums[half + o];
-    }
-    for (int o = 2 * half; o < n; o++) {
-      y[at + o] += sums[o];
+    for (int o = 0; o < n; o++) {
+      y[yAt + from + o] += sums[o];
     }
   }
 
-  private static void addRowOfBf16(float x, long at, float[] sums, int half) {
+  /** As {@link VectorLinear#addRow}; with sums in an array, else it is no loop for vectors. */
+  private static void addRowOfF16(float x, long at, float[] sums, int n) {
+    for (int o = 0; o < n; o++) {
+      float wo = Float.float16ToFloat(MEMORY.get(Matrix.HALF, at + 2L * o));
+      sums[o] = Math.fma(x, wo, sums[o]);
+    }
+  }
+
+  /** As {@link VectorLinear#addRow}. */
+  static void addRowOfBf16(float x, long at, long sums, int n) {
     FloatVector xv = FloatVector.broadcast(S, x);
-    for (int o = 0; o < half; o += W) {
-      IntVector words = words(at + 4L * o);
-      FloatVector even = words.lanewise(LSHL, 16).reinterpretAsFloats();
-      FloatVector odd = words.lanewise(AND, 0xffff0000).reinterpretAsFloats();
-      xv.fma(even, FloatVector.fromArray(S, sums, o)).intoArray(sums, o);
-      xv.fma(odd, FloatVector.fromArray(S, sums, half + o)).intoArray(sums, half + o);
+    int o = 0;
+    for (; o + W <= n; o += W) {
+      store(xv.fma(wide(halves(at + 2L * o)), load(sums + 4L * o)), sums + 4L * o);
+    }
+    for (; o < n; o++) {
+      float wo = Float.intBitsToFloat(MEMORY.get(Matrix.HALF, at + 2L * o) << 16);
+      addTo(sums + 4L * o, x, wo);
     }
   }
 
   /** The logits of one row, as {@link Kernels#linearTransposed}. */
   static void logits(float[] x, int in, Matrix w, float[] y, int from, int to, Scratch scratch) {
     if (w.type() == DType.BF16) {
-      logitsOfBf16(x, in, w, y, from, to, scratch);
+      for (int o = from; o < to; o++) {
+        y[o] = dotBf16(x, w, o, in, scratch.lanes);
+      }
       return;
     }
-    float[] wide = scratch.floats(in);
-    for (int o = from; o < to; o++) {
-      widen(w, (long) o * in, in, wide);
-      y[o] = dot(x, wide, in, scratch.lanes);
+    float[] scaled = scratch.floats(in);
+    boolean finite = true;
+    for (int i = 0; i < in; i++) {
+      scaled[i] = x[i] * F16_SCALE;
+      finite &= !Float.isInfinite(scaled[i]);
+    }
+    Arrays.fill(scratch.largest, (short) 0);
+    for (int o = from; o < to && finite; o++) {
+      y[o] = dotF16(x, scaled, w, o, in, scratch);
+    }
+    for (short magnitude : scratch.largest) {
+      finite &= magnitude < F16_INFINITY;
+    }
+    if (!finite) {
+      PLAIN.linearTransposed(x, 1, in, w, y, to, from, to, scratch);
     }
   }
 
-  private static float dot(float[] x, float[] w, int n, float[] lanes) {
+  /** x with row o of W, in BF16. */
+  private static float dotBf16(float[] x, Matrix w, int o, int n, float[] lanes) {
     int whole = n / LANES * LANES;
+    long at = w.address() + 2L * o * n;
     for (int c = 0; c < LANES; c += 2 * W) {
       FloatVector s0 = FloatVector.zero(S);
       FloatVector s1 = s0;
       for (int i = c; i < whole; i += LANES) {
-        FloatVector w0 = FloatVector.fromArray(S, w, i);
-        FloatVector w1 = FloatVector.fromArray(S, w, i + W);
+        FloatVector w0 = wide(halves(at + 2L * i));
+        FloatVector w1 = wide(halves(at + 2L * (i + W)));
         s0 = FloatVector.fromArray(S, x, i).fma(w0, s0);
         s1 = FloatVector.fromArray(S, x, i + W).fma(w1, s1);
       }
       s0.intoArray(lanes, c);
       s1.intoArray(lanes, c + W);
     }
-    for (int i = whole; i < n; i++) {
-      lanes[i - whole] = Math.fma(x[i], w[i], lanes[i - whole]);
-    }
-    return fold(lanes, 0);
+    return foldWithRest(lanes, x, w, (long) o * n, n);
   }
 
-  private static void logitsOfBf16(
-      float[] x, int in, Matrix w, float[] y, int from, int to, Scratch scratch) {
-    int half = in / LANES * LANES / 2;
-    float[] parted = scratch.floats(2 * half); // x: the even elements, then the odd ones
-    for (int i = 0; i < half; i++) {
-      parted[i] = x[2 * i];
-      parted[half + i] = x[2 * i + 1];
-    }
-    for (int o = from; o < to; o++) {
-      long first = (long) o * in;
-      lanesOfBf16(parted, half, w.address() + 2 * first, scratch);
-      float[] lanes = scratch.lanes;
-      for (int i = 2 * half; i < in; i++) {
-        lanes[i - 2 * half] = Math.fma(x[i], w.get(first + i), lanes[i - 2 * half]);
+  /** The same in F16, with x scaled; remembers the largest magnitudes of W. */
+  private static float dotF16(float[] x, float[] scaled, Matrix w, int o, int n, Scratch scratch) {
+    float[] lanes = scratch.lanes;
+    int whole = n / LANES * LANES;
+    long at = w.address() + 2L * o * n;
+    ShortVector largest = ShortVector.fromArray(Simd.HALVES, scratch.largest, 0);
+    for (int c = 0; c < LANES; c += 2 * W) {
+      FloatVector s0 = FloatVector.zero(S);
+      FloatVector s1 = s0;
+      for (int i = c; i < whole; i += LANES) {
+        ShortVector h0 = halves(at + 2L * i);
+        ShortVector h1 = halves(at + 2L * (i + W));
+        s0 = FloatVector.fromArray(S, scaled, i).fma(moved(h0), s0);
+        s1 = FloatVector.fromArray(S, scaled, i + W).fma(moved(h1), s1);
+        largest = largest.lanewise(MAX, h0.lanewise(AND, Short.MAX_VALUE));
+        largest = largest.lanewise(MAX, h1.lanewise(AND, Short.MAX_VALUE));
       }
-      y[o] = fold(lanes, 0);
+      s0.intoArray(lanes, c);
+      s1.intoArray(lanes, c + W);
     }
-  }
-
-  /** The 32 lanes of a row; those of even and of odd elements side by side until the end. */
-  private static void lanesOfBf16(float[] x, int half, long at, Scratch scratch) {
-    float[] apart = scratch.apart;
-    for (int c = 0; c < LANES / 2; c += W) {
-      FloatVector even = FloatVector.zero(S);
-      FloatVector odd = even;
-      for (int i = c; i < half; i += LANES / 2) {
-        IntVector words = words(at + 4L * i);
-        FloatVector w0 = words.lanewise(LSHL, 16).reinterpretAsFloats();
-        FloatVector w1 = words.lanewise(AND, 0xffff0000).reinterpretAsFloats();
-        even = FloatVector.fromArray(S, x, i).fma(w0, even);
-        odd = FloatVector.fromArray(S, x, half + i).fma(w1, odd);
-      }
-      even.intoArray(apart, c);
-      odd.intoArray(apart, LANES / 2 + c);
-    }
-    join(apart, scratch.lanes);
-  }
-
-  private static void join(float[] apart, float[] lanes) {
-    for (int c = 0; c < LANES / 2; c++) {
-      lanes[2 * c] = apart[c];
-      lanes[2 * c + 1] = apart[LANES / 2 + c];
-    }
+    largest.intoArray(scratch.largest, 0);
+    return foldWithRest(lanes, x, w, (long) o * n, n);
   }
 
   /**
@@ -183,7 +180,7 @@ final class VectorHalves {
   private static void widenBf16(long at, int n, float[] floats) {
     int o = 0;
     for (; o + W <= n; o += W) {
-      halves(at + 2L * o).lanewise(LSHL, 16).reinterpretAsFloats().intoArray(floats, o);
+      wide(halves(at + 2L * o)).intoArray(floats, o);
     }
     for (; o < n; o++) {
       floats[o] = Float.intBitsToFloat(MEMORY.get(Matrix.HALF, at + 2L * o) << 16);

@@ -2,9 +2,12 @@ package org.fastgpt.core;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.EnumSet;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.fastgpt.GptConfig;
+import org.fastgpt.model.StoredTensor.DType;
 
 /**
  * Has the kernels compiled while the program is still loading: code of the Vector API runs some
@@ -22,6 +25,9 @@ final class Warmup {
   /** A round takes some 10 µs when all is compiled, and milliseconds before. */
   private static final long FAST_NANOS = 100_000;
 
+  /** So many in a row, as what is not compiled but short may be fast too. */
+  private static final int FAST_ROUNDS = 50;
+
   /** Rounds after which the compiler knows; from then on it shall have this thread's time. */
   private static final int ROUNDS = 100;
 
@@ -33,22 +39,34 @@ final class Warmup {
 
   private static final long PAUSE_NANOS = 500_000;
 
-  private static volatile Thread thread; // null until started
+  private static final Set<DType> STARTED = EnumSet.noneOf(DType.class);
+  private static volatile Thread thread; // the last one; null until started
 
   private static final AtomicLong WAITED_NANOS = new AtomicLong();
 
+  private final DType type;
   private final Kernels kernels = new VectorKernels();
   private final Scratch scratch = new Scratch();
   private final float[] x = new float[ROWS * WIDTH];
   private final float[] y = new float[ROWS * WIDTH];
   private final float[] b = new float[WIDTH];
 
-  private Warmup() {}
+  private Warmup(DType type) {
+    this.type = type;
+  }
 
-  /** Starts it, if this is the first call; returns at once. */
-  static synchronized void start() {
-    if (thread == null) {
-      thread = Thread.ofPlatform().daemon().name("fastgpt-warmup").start(() -> new Warmup().run());
+  /**
+   * Starts it for weights of that type, if this is the first call for it; returns at once. All but
+   * the products of weights is the same for every type, and done with float32, which begins.
+   */
+  static synchronized void start(DType type) {
+    if (STARTED.add(type)) {
+      Thread former = thread;
+      thread =
+          Thread.ofPlatform()
+              .daemon()
+              .name("fastgpt-warmup")
+              .start(() -> new Warmup(type).run(former));
     }
   }
 
@@ -59,11 +77,7 @@ final class Warmup {
       return;
     }
     long start = System.nanoTime();
-    try {
-      warmup.join();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt(); // goes on, slowly
-    }
+    join(warmup);
     WAITED_NANOS.addAndGet(System.nanoTime() - start);
   }
 
@@ -72,17 +86,31 @@ final class Warmup {
     return WAITED_NANOS.get();
   }
 
-  private void run() {
+  private static void join(Thread warmup) {
+    try {
+      warmup.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // goes on, slowly
+    }
+  }
+
+  private void run(Thread former) {
+    if (former != null) {
+      join(former);
+    }
     // Before it has seen a segment on the heap, the compiler takes all for native ones; it throws
     // away what it made of that when a model's reader has the first.
     MemorySegment.ofArray(new byte[1]);
-    int bytes = 4 * WIDTH * WIDTH;
-    Matrix weights = Matrix.of(Arena.ofAuto().allocate(bytes));
+    int bytes = type.bytes() * WIDTH * WIDTH;
+    Matrix weights = new Matrix(Arena.ofAuto().allocate(bytes), type);
     long start = System.nanoTime();
     int fast = 0;
-    for (int round = 0; fast < 20 && System.nanoTime() - start < ENOUGH_NANOS; round++) {
+    for (int round = 0; fast < FAST_ROUNDS && System.nanoTime() - start < ENOUGH_NANOS; round++) {
       long before = System.nanoTime();
-      round(weights);
+      products(weights);
+      if (type == DType.F32) {
+        others();
+      }
       fast = System.nanoTime() - before < FAST_NANOS ? fast + 1 : 0;
       if (fast == 0 && round > ROUNDS) {
         LockSupport.parkNanos(PAUSE_NANOS);
@@ -90,8 +118,13 @@ final class Warmup {
     }
   }
 
-  private void round(Matrix w) {
+  private void products(Matrix w) {
     kernels.linear(x, ROWS, INPUTS, 0, INPUTS, w, y, 0, 64, 0, 64, scratch);
+    kernels.linearTransposed(x, 1, WIDTH, w, y, 4, 0, 4, scratch);
+    kernels.linear(x, 1, INPUTS, 0, INPUTS, w, y, 0, WIDTH, 0, WIDTH, scratch);
+  }
+
+  private void others() {
     kernels.layerNorm(x, b, b, 1, y, 0, WIDTH, scratch);
     kernels.scores(x, 0, INPUTS, 5, x, 0, INPUTS, 1, y, 0, Kernels.LANES);
     kernels.scores(x, 0, INPUTS, 1, x, 0, INPUTS, 1, y, 0, Kernels.LANES);
@@ -100,7 +133,5 @@ final class Warmup {
     kernels.mix(x, 0, INPUTS, 5, INPUTS, x, 0, 64, y, 0, 64);
     kernels.gelu(y, 0, WIDTH, scratch);
     kernels.add(x, 0, y, 0, WIDTH);
-    kernels.linearTransposed(x, 1, WIDTH, w, y, 4, 0, 4, scratch);
-    kernels.linear(x, 1, INPUTS, 0, INPUTS, w, y, 0, WIDTH, 0, WIDTH, scratch);
   }
 }

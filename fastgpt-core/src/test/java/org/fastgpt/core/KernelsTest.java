@@ -77,16 +77,38 @@ class KernelsTest {
       names = {"F16", "BF16"})
   void everyHalfIsWidenedExactly(DType type) {
     int all = 1 << 16;
-    MemorySegment halves = Arena.ofAuto().allocate(2L * all + 1).asSlice(1);
-    for (int i = 0; i < all; i++) {
-      halves.setAtIndex(Matrix.HALF, i, (short) i);
-    }
-    Matrix w = new Matrix(halves, type);
+    Matrix w = allHalves(type);
     sameBits(all, (k, y) -> k.linear(new float[] {1}, 1, 1, 0, 1, w, y, 0, all, 0, all, scratch()));
     for (int i = 0; i < all; i++) {
       float exact =
           type == DType.F16 ? Float.float16ToFloat((short) i) : Float.intBitsToFloat(i << 16);
       assertThat(Float.floatToIntBits(w.get(i))).isEqualTo(Float.floatToIntBits(exact));
+    }
+  }
+
+  /**
+   * The logits too, which take F16 for what it is only where all is finite, and x not too large.
+   */
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      names = {"F16", "BF16"})
+  void everyHalfIsMultipliedExactly(DType type) {
+    int in = Kernels.LANES;
+    int all = (1 << 16) / in;
+    int infinity = 0x7c00 / in;
+    int[][] parts = {
+      {0, infinity}, {infinity, infinity + 1}, {all / 2, all / 2 + infinity}, {0, all}
+    };
+    Matrix w = allHalves(type);
+    for (float most : new float[] {1e-42f, 1, 65535, 65536, Float.MAX_VALUE, Float.NaN}) {
+      float[] x = values(in);
+      x[5] = most;
+      x[6] = -most;
+      for (int[] part : parts) {
+        sameBits(
+            all, (k, y) -> k.linearTransposed(x, 1, in, w, y, all, part[0], part[1], scratch()));
+      }
     }
   }
 
@@ -235,6 +257,7 @@ class KernelsTest {
     var scratch = new Scratch();
     Arrays.fill(scratch.lanes, SENTINEL);
     Arrays.fill(scratch.floats(4096), SENTINEL);
+    Arrays.fill(scratch.largest, Short.MAX_VALUE);
     scratch.memory(1 << 16).fill((byte) 0x5a);
     return scratch;
   }
@@ -245,6 +268,16 @@ class KernelsTest {
       x[i] = (float) (random.nextDouble(-1, 1) * Math.pow(10, random.nextInt(-3, 2)));
     }
     return x;
+  }
+
+  /** All numbers of 16 bits, at an odd address. */
+  private static Matrix allHalves(DType type) {
+    int all = 1 << 16;
+    MemorySegment halves = Arena.ofAuto().allocate(2L * all + 1).asSlice(1);
+    for (int i = 0; i < all; i++) {
+      halves.setAtIndex(Matrix.HALF, i, (short) i);
+    }
+    return new Matrix(halves, type);
   }
 
   /** Weights at an odd address, as in a file whose header has any length. */
