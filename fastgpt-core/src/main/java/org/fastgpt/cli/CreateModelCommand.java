@@ -22,12 +22,10 @@ import picocli.CommandLine.Option;
       "Examples:",
       "  fastgpt create-model --model_size 124M --models_dir models",
       "  fastgpt create-model -m models/124M --format dat -o model.dat",
+      "  fastgpt create-model -m gpt2 --format safetensors --outtype f16 -o gpt2-f16",
       "  fastgpt create-model -m gpt2 --format llama-gguf --outtype q8_0 -o gpt2-q8_0.gguf"
     })
 final class CreateModelCommand implements Callable<Integer> {
-
-  private static final String ANY_TYPE = "f32";
-  private static final String HAS_TYPE = "llama-gguf";
 
   private final Terminal terminal;
 
@@ -67,7 +65,10 @@ final class CreateModelCommand implements Callable<Integer> {
   @Option(
       names = "--outtype",
       paramLabel = "TYPE",
-      description = "llama-gguf's matrices: f32 (default), f16, bf16 or q8_0.")
+      description = {
+        "safetensors: f32, f16 or bf16 (default: as they are stored).",
+        "llama-gguf's matrices: f32 (default), f16, bf16 or q8_0."
+      })
   private String type;
 
   @Option(
@@ -87,10 +88,8 @@ final class CreateModelCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (type != null && !format.equals(HAS_TYPE)) {
-      throw new IllegalArgumentException("--outtype is for --format " + HAS_TYPE + " only");
-    }
-    ModelWriter writer = ModelWriters.named(format, Optional.ofNullable(type).orElse(ANY_TYPE));
+    ModelWriter writer =
+        type == null ? ModelWriters.named(format) : ModelWriters.named(format, type);
     Path file = Optional.ofNullable(output).orElse(Path.of(writer.fileName()));
     var progress = new ProgressLine(terminal, false);
     try (Model source = Model.open(source())) {

@@ -92,9 +92,14 @@ final class Simd {
     return ints(bf16).lanewise(LSHL, 16).reinterpretAsFloats();
   }
 
-  /** F16 with sign, exponent and fraction where float32 has them: the number times 2^-112. */
-  static FloatVector moved(ShortVector f16) {
-    return ints(f16).lanewise(LSHL, 13).lanewise(AND, 0x8fffe000).reinterpretAsFloats();
+  /**
+   * F16 with sign, exponent and fraction where float32 has them: the number times 2^-112.
+   *
+   * @param bits 0x8fffe000 in all lanes; given as a number, what makes a vector of it the compiler
+   *     may not have seen yet
+   */
+  static FloatVector moved(ShortVector f16, IntVector bits) {
+    return ints(f16).lanewise(LSHL, 13).lanewise(AND, bits).reinterpretAsFloats();
   }
 
   private static IntVector ints(ShortVector halves) {

@@ -13,6 +13,7 @@ import static org.fastgpt.core.Simd.wide;
 
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorSpecies;
 import org.fastgpt.model.StoredTensor.DType;
@@ -139,6 +140,8 @@ final class VectorHalves {
     float[] lanes = scratch.lanes;
     int whole = n / LANES * LANES;
     long at = w.address() + 2L * o * n;
+    IntVector bits = IntVector.broadcast(Simd.INTS, 0x8fffe000);
+    ShortVector magnitude = ShortVector.broadcast(Simd.HALVES, Short.MAX_VALUE);
     ShortVector largest = ShortVector.fromArray(Simd.HALVES, scratch.largest, 0);
     for (int c = 0; c < LANES; c += 2 * W) {
       FloatVector s0 = FloatVector.zero(S);
@@ -146,10 +149,10 @@ final class VectorHalves {
       for (int i = c; i < whole; i += LANES) {
         ShortVector h0 = halves(at + 2L * i);
         ShortVector h1 = halves(at + 2L * (i + W));
-        s0 = FloatVector.fromArray(S, scaled, i).fma(moved(h0), s0);
-        s1 = FloatVector.fromArray(S, scaled, i + W).fma(moved(h1), s1);
-        largest = largest.lanewise(MAX, h0.lanewise(AND, Short.MAX_VALUE));
-        largest = largest.lanewise(MAX, h1.lanewise(AND, Short.MAX_VALUE));
+        s0 = FloatVector.fromArray(S, scaled, i).fma(moved(h0, bits), s0);
+        s1 = FloatVector.fromArray(S, scaled, i + W).fma(moved(h1, bits), s1);
+        largest = largest.lanewise(MAX, h0.lanewise(AND, magnitude));
+        largest = largest.lanewise(MAX, h1.lanewise(AND, magnitude));
       }
       s0.intoArray(lanes, c);
       s1.intoArray(lanes, c + W);

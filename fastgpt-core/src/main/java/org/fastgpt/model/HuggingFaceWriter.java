@@ -2,21 +2,56 @@ package org.fastgpt.model;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.fastgpt.GptConfig;
+import org.fastgpt.model.StoredTensor.DType;
 import org.fastgpt.tokenizer.Tokenizer;
 
-/** Writes a folder in HuggingFace's layout; the weights as they are stored, F32, F16 or BF16. */
+/**
+ * Writes a folder in HuggingFace's layout; the weights as they are stored, F32, F16 or BF16, or all
+ * of one of these.
+ */
 final class HuggingFaceWriter implements ModelWriter {
   private static final JSON PRETTY =
       JSON.std.with(JSON.Feature.PRETTY_PRINT_OUTPUT, JSON.Feature.WRITE_NULL_PROPERTIES);
+
+  private final Optional<DType> type;
+
+  private HuggingFaceWriter(Optional<DType> type) {
+    this.type = type;
+  }
+
+  /** Each tensor stays as it is stored. */
+  static HuggingFaceWriter asStored() {
+    return new HuggingFaceWriter(Optional.empty());
+  }
+
+  /**
+   * All tensors become of that type.
+   *
+   * @param type f32, f16 or bf16
+   * @throws IllegalArgumentException it is another
+   */
+  static HuggingFaceWriter of(String type) {
+    return Stream.of(DType.F32, DType.F16, DType.BF16)
+        .filter(t -> t.name().toLowerCase(Locale.ROOT).equals(type))
+        .findFirst()
+        .map(t -> new HuggingFaceWriter(Optional.of(t)))
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException("outtype '" + type + "': f32, f16 or bf16 expected"));
+  }
 
   @Override
   public String format() {
@@ -59,15 +94,30 @@ final class HuggingFaceWriter implements ModelWriter {
     }
   }
 
-  private static List<SafetensorsWriter.Item> items(Model model) {
+  private List<SafetensorsWriter.Item> items(Model model) {
     var items = new ArrayList<SafetensorsWriter.Item>();
     for (StoredTensor t : model.tensors().values()) {
       String prefix = t.name().equals("lm_head.weight") ? "" : "transformer.";
-      items.add(
-          new SafetensorsWriter.Item(
-              prefix + t.name(), t.dtype(), t.shape(), FilePlan.Data.of(t.data())));
+      DType its = type.orElse(t.dtype());
+      FilePlan.Data data =
+          its == t.dtype()
+              ? FilePlan.Data.of(t.data())
+              : data(its, model.floats(t.name()), t.name());
+      items.add(new SafetensorsWriter.Item(prefix + t.name(), its, t.shape(), data));
     }
     return items;
+  }
+
+  private static FilePlan.Data data(DType type, MemorySegment floats, String name) {
+    if (type == DType.F32) {
+      return FilePlan.Data.of(floats);
+    }
+    return (chunk, from) -> {
+      for (long i = 0; i < chunk.byteSize() / 2; i++) {
+        float x = floats.get(Model.FLOAT, 2 * from + 4 * i);
+        chunk.set(Model.HALF, 2 * i, Halves.round(type, x, name));
+      }
+    };
   }
 
   private static Map<String, Object> config(GptConfig c) {

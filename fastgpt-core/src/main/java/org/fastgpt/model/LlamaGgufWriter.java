@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.fastgpt.GptConfig;
+import org.fastgpt.model.StoredTensor.DType;
 import org.fastgpt.tokenizer.Tokenizer;
 
 /**
@@ -113,7 +114,7 @@ final class LlamaGgufWriter implements ModelWriter {
         transposed
             ? i -> floats.get(Model.FLOAT, 4 * transposed(i, its))
             : i -> floats.get(Model.FLOAT, 4 * i);
-    gguf.tensor(LlamaGguf.name(name), itsType, its, data(itsType, elements));
+    gguf.tensor(LlamaGguf.name(name), itsType, its, data(name, itsType, elements));
   }
 
   /** Where element {@code i} of {@code [out, in]} lies in {@code [in, out]}. */
@@ -136,7 +137,7 @@ final class LlamaGgufWriter implements ModelWriter {
     float get(long i);
   }
 
-  private static FilePlan.Data data(Gguf.Type type, Elements x) {
+  private static FilePlan.Data data(String name, Gguf.Type type, Elements x) {
     return switch (type) {
       case F32 ->
           (chunk, from) -> {
@@ -156,22 +157,11 @@ final class LlamaGgufWriter implements ModelWriter {
           };
       default ->
           (chunk, from) -> {
+            DType half = type == Gguf.Type.F16 ? DType.F16 : DType.BF16;
             for (long i = 0; i < chunk.byteSize() / 2; i++) {
-              float value = x.get(from / 2 + i);
-              short half = type == Gguf.Type.F16 ? Float.floatToFloat16(value) : bfloat16(value);
-              chunk.set(Gguf.SHORT, 2 * i, half);
+              chunk.set(Gguf.SHORT, 2 * i, Halves.round(half, x.get(from / 2 + i), name));
             }
           };
     };
-  }
-
-  /** To nearest, halves to even; NaN stays NaN. */
-  private static short bfloat16(float x) {
-    int bits = Float.floatToRawIntBits(x);
-    if (Float.isNaN(x)) {
-      return (short) ((bits >>> 16) | 64);
-    }
-    int odd = (bits >>> 16) & 1;
-    return (short) ((bits + 0x7fff + odd) >>> 16);
   }
 }

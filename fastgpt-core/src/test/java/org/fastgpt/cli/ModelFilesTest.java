@@ -68,7 +68,8 @@ class ModelFilesTest {
       delimiter = '|',
       value = {
         "create-model --format onnx | format 'onnx' is unknown; on the class path: gguf, dat,",
-        "create-model --outtype f16 | --outtype is for --format llama-gguf only",
+        "create-model --outtype f16 | --outtype is for --format safetensors and llama-gguf only",
+        "create-model --format safetensors --outtype q8_0 | outtype 'q8_0': f32, f16 or bf16",
         "create-model --format llama-gguf --outtype q4_0 | outtype 'q4_0': f32, f16, bf16 or q8_0",
         "create-model --model_size 125M --models_dir nowhere | no model '125M'",
         "encode x -n 5 | -n 5: with -o only, and not negative",

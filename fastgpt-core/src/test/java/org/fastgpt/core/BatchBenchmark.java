@@ -1,14 +1,21 @@
 package org.fastgpt.core;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.fastgpt.Batch;
 import org.fastgpt.Engine;
 import org.fastgpt.EngineOptions;
 import org.fastgpt.Engines;
 import org.fastgpt.model.Model;
+import org.fastgpt.model.ModelWriters;
 import org.fastgpt.model.Models;
 import org.fastgpt.model.Progress;
 import org.openjdk.jmh.annotations.AuxCounters;
@@ -33,7 +40,7 @@ import org.openjdk.jmh.runner.options.CommandLineOptions;
 /**
  * Decode steps of a batch of a 124M model, from context 64 on: {@code step} in steps per second,
  * {@code tokens} in tokens per second. From the project's root, with any options of JMH after the
- * class name, such as {@code -p rows=1,8 -p threads=1}:
+ * class name, such as {@code -p rows=1,8 -p threads=1 -p weights=f32,f16,bf16}:
  *
  * <pre>{@code
  * mvn -q -pl fastgpt-core test-compile exec:exec -Dexec.executable=java -Dexec.classpathScope=test \
@@ -68,6 +75,11 @@ public class BatchBenchmark {
   @Param({"1", "2"})
   public int threads;
 
+  /** As create-model's --outtype: other than f32 is written to a folder of its own first. */
+  @Param({"f32"})
+  public String weights;
+
+  private Path folder; // null for f32
   private Model model;
   private Engine engine;
   private Batch batch;
@@ -82,8 +94,15 @@ public class BatchBenchmark {
   }
 
   @Setup
-  public void open() {
-    model = Model.open(Models.resolve("synthetic-124M", Progress.NONE));
+  public void open() throws IOException {
+    Path synthetic = Models.resolve("synthetic-124M", Progress.NONE);
+    if (!weights.equals("f32")) {
+      folder = Files.createTempDirectory("fastgpt").resolve(weights);
+      try (Model f32 = Model.open(synthetic)) {
+        ModelWriters.named("safetensors", weights).write(f32, folder, Progress.NONE);
+      }
+    }
+    model = Model.open(folder == null ? synthetic : folder);
     engine = Engines.named("core").open(model, new EngineOptions(threads, Map.of()));
   }
 
@@ -112,9 +131,18 @@ public class BatchBenchmark {
   }
 
   @TearDown
-  public void close() {
+  public void close() throws IOException {
     engine.close();
     model.close();
+    for (Path path : folder == null ? List.<Path>of() : filesFirst(folder.getParent())) {
+      Files.delete(path);
+    }
+  }
+
+  private static List<Path> filesFirst(Path folder) throws IOException {
+    try (Stream<Path> paths = Files.walk(folder)) {
+      return paths.sorted(Comparator.reverseOrder()).toList();
+    }
   }
 
   public static void main(String[] args) throws RunnerException, CommandLineOptionException {

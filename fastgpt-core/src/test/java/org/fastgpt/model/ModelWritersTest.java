@@ -21,8 +21,8 @@ class ModelWritersTest {
   /** The fixtures are by fastGPT's create_model.py, and by gguf-py, which rounds as llama.cpp. */
   @ParameterizedTest
   @CsvSource({
-    "gguf, f32, fastgpt.gguf",
-    "dat, f32, dat/model.dat",
+    "gguf, , fastgpt.gguf",
+    "dat, , dat/model.dat",
     "llama-gguf, f32, llama.gguf",
     "llama-gguf, f16, llama-f16.gguf",
     "llama-gguf, q8_0, llama-q8_0.gguf"
@@ -30,7 +30,9 @@ class ModelWritersTest {
   void writesTheSameBytesAsTheOriginals(String format, String type, String fixture) {
     Path file = temp.resolve("model");
     try (Model model = Model.open(Data.FORMATS)) {
-      ModelWriters.named(format, type).write(model, file, Progress.NONE);
+      ModelWriter writer =
+          type == null ? ModelWriters.named(format) : ModelWriters.named(format, type);
+      writer.write(model, file, Progress.NONE);
     }
     assertThat(file).hasSameBinaryContentAs(Data.FORMATS.resolve(fixture));
     assertThat(temp).isDirectoryNotContaining(p -> !p.equals(file));
@@ -40,7 +42,7 @@ class ModelWritersTest {
   @ValueSource(strings = {"gguf", "dat", "llama-gguf", "safetensors"})
   void anythingWrittenIsReadBackBitForBit(String format) {
     for (String source : List.of("", "llama.gguf", "fastgpt.gguf", "llama-q8_0.gguf")) {
-      ModelWriter writer = ModelWriters.named(format, "f32");
+      ModelWriter writer = ModelWriters.named(format);
       Path file = temp.resolve(source + writer.fileName());
       try (Model model = Model.open(Data.FORMATS.resolve(source))) {
         writer.write(model, file, Progress.NONE);
@@ -63,7 +65,7 @@ class ModelWritersTest {
   @ValueSource(strings = {"f16", "bf16"})
   void safetensorsKeepHalfPrecision(String precision) {
     try (Model model = Model.open(withVocabulary(precision))) {
-      ModelWriters.named("safetensors", "f32").write(model, temp.resolve("back"), Progress.NONE);
+      ModelWriters.named("safetensors").write(model, temp.resolve("back"), Progress.NONE);
       try (Model back = Model.open(temp.resolve("back"))) {
         FastGptAndLlamaTest.assertSame(back, model);
         assertThat(back.tensors().get("wte.weight").dtype().name())
@@ -78,6 +80,35 @@ class ModelWritersTest {
             .isEqualToIgnoringCase(precision);
       }
     }
+  }
+
+  /** The fixtures are PyTorch's own rounding of the same weights. */
+  @ParameterizedTest
+  @CsvSource({"f16, F16", "bf16, BF16"})
+  void safetensorsAreRoundedAsPyTorchDoes(String type, StoredTensor.DType stored) {
+    try (Model model = Model.open(Data.FORMATS);
+        Model expected = Model.open(Data.FORMATS.resolve(type))) {
+      ModelWriters.named("safetensors", type).write(model, temp.resolve(type), Progress.NONE);
+      ModelWriters.named("safetensors", "f32").write(expected, temp.resolve("f32"), Progress.NONE);
+      try (Model actual = Model.open(temp.resolve(type));
+          Model widened = Model.open(temp.resolve("f32"))) {
+        FastGptAndLlamaTest.assertSame(actual, expected);
+        FastGptAndLlamaTest.assertSame(widened, expected);
+        assertThat(actual.tensors().values()).allMatch(t -> t.dtype() == stored);
+        assertThat(widened.tensors().values()).allMatch(t -> t.dtype() == StoredTensor.DType.F32);
+      }
+    }
+  }
+
+  @Test
+  void whatIsTooLargeForF16IsRefused() {
+    assertThat(Halves.round(StoredTensor.DType.F16, 65519, "wte.weight")).isEqualTo((short) 0x7bff);
+    assertThat(Halves.round(StoredTensor.DType.F16, Float.NEGATIVE_INFINITY, "wte.weight"))
+        .isEqualTo((short) 0xfc00);
+    assertThatThrownBy(() -> Halves.round(StoredTensor.DType.F16, -65520, "wte.weight"))
+        .isInstanceOf(ModelException.class)
+        .hasMessage(
+            "wte.weight: -65520.0 is too large for f16, which goes up to 65504; bf16 can hold it");
   }
 
   @Test
@@ -105,7 +136,7 @@ class ModelWritersTest {
     try (Model model = Model.open(source)) {
       for (String format : List.of("llama-gguf", "safetensors")) {
         Path file = temp.resolve(format);
-        ModelWriters.named(format, "f32").write(model, file, Progress.NONE);
+        ModelWriters.named(format).write(model, file, Progress.NONE);
         try (Model back = Model.open(file)) {
           assertThat(back.requireTokenizer().encodeWithSpecial("<|user says|>"))
               .containsExactly(1024);
@@ -132,7 +163,7 @@ class ModelWritersTest {
     Files.writeString(config, Files.readString(config).replace(setting, other));
     Path file = temp.resolve("model.out");
     try (Model model = Model.open(source)) {
-      assertThatThrownBy(() -> ModelWriters.named(format, "f32").write(model, file, Progress.NONE))
+      assertThatThrownBy(() -> ModelWriters.named(format).write(model, file, Progress.NONE))
           .isInstanceOf(ModelException.class)
           .hasMessageContaining("this model has: GptConfig[");
     }
@@ -146,7 +177,7 @@ class ModelWritersTest {
     try (Model model = Model.open(Data.FORMATS)) {
       assertThatThrownBy(
               () ->
-                  ModelWriters.named(format, "f32")
+                  ModelWriters.named(format)
                       .write(
                           model,
                           file,
@@ -178,13 +209,13 @@ class ModelWritersTest {
   @Test
   void refusesPlacesThatItCannotWriteTo() throws IOException {
     try (Model model = Model.open(Data.FORMATS)) {
-      ModelWriter gguf = ModelWriters.named("gguf", "f32");
+      ModelWriter gguf = ModelWriters.named("gguf");
       Path nowhere = temp.resolve("nowhere").resolve("model.gguf");
       assertThatThrownBy(() -> gguf.write(model, nowhere, Progress.NONE))
           .hasMessage(temp.resolve("nowhere") + ": no such folder");
       assertThatThrownBy(() -> gguf.write(model, temp, Progress.NONE))
           .hasMessage(temp + ": the name of a file expected, a folder found");
-      ModelWriter folder = ModelWriters.named("safetensors", "f32");
+      ModelWriter folder = ModelWriters.named("safetensors");
       assertThatThrownBy(() -> folder.write(model, temp, Progress.NONE))
           .hasMessage(temp + ": is there already; a folder is never replaced");
     }

@@ -19,7 +19,7 @@ class ScriptWriterTest {
 
   @Test
   void createModelFindsItByNameAndItWritesTheArchive() {
-    ModelWriter writer = ModelWriters.named("torchscript", "f32");
+    ModelWriter writer = ModelWriters.named("torchscript");
     Path file = temp.resolve(writer.fileName());
     try (Model model = Model.open(Models.embedded())) {
       writer.write(model, file, Progress.NONE);
