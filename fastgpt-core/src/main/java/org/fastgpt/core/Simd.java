@@ -14,9 +14,10 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * What the vector kernels share: the width, W's memory, and the small steps that they are made of.
- * These take and return vectors, so they must be inlined, or each vector is an object on the heap.
- * The launcher forbids that for all in classes named Vector…: inlined into each other, kernels are
- * compiled several times over, while the first token waits.
+ * These take and return vectors, so they must be inlined, or each vector is an object on the heap;
+ * none calls another, as the compiler may take the inner call for a rare one, and leave it a call.
+ * The launcher forbids inlining for all in classes named Vector…: inlined into each other, kernels
+ * are compiled several times over, while the first token waits.
  */
 final class Simd {
   /**
@@ -89,21 +90,19 @@ final class Simd {
 
   /** BF16 as float32: its upper half. */
   static FloatVector wide(ShortVector bf16) {
-    return ints(bf16).lanewise(LSHL, 16).reinterpretAsFloats();
+    IntVector bits = (IntVector) bf16.convertShape(S2I, INTS, 0);
+    return bits.lanewise(LSHL, 16).reinterpretAsFloats();
   }
 
   /**
    * F16 with sign, exponent and fraction where float32 has them: the number times 2^-112.
    *
-   * @param bits 0x8fffe000 in all lanes; given as a number, what makes a vector of it the compiler
+   * @param mask 0x8fffe000 in all lanes; given as a number, what makes a vector of it the compiler
    *     may not have seen yet
    */
-  static FloatVector moved(ShortVector f16, IntVector bits) {
-    return ints(f16).lanewise(LSHL, 13).lanewise(AND, bits).reinterpretAsFloats();
-  }
-
-  private static IntVector ints(ShortVector halves) {
-    return (IntVector) halves.convertShape(S2I, INTS, 0);
+  static FloatVector moved(ShortVector f16, IntVector mask) {
+    IntVector bits = (IntVector) f16.convertShape(S2I, INTS, 0);
+    return bits.lanewise(LSHL, 13).lanewise(AND, mask).reinterpretAsFloats();
   }
 
   /** The bits of a float as a number of the same order, and back. */

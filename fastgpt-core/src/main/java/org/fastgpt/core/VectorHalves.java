@@ -140,7 +140,7 @@ final class VectorHalves {
     float[] lanes = scratch.lanes;
     int whole = n / LANES * LANES;
     long at = w.address() + 2L * o * n;
-    IntVector bits = IntVector.broadcast(Simd.INTS, 0x8fffe000);
+    IntVector mask = IntVector.broadcast(Simd.INTS, 0x8fffe000);
     ShortVector magnitude = ShortVector.broadcast(Simd.HALVES, Short.MAX_VALUE);
     ShortVector largest = ShortVector.fromArray(Simd.HALVES, scratch.largest, 0);
     for (int c = 0; c < LANES; c += 2 * W) {
@@ -149,8 +149,8 @@ final class VectorHalves {
       for (int i = c; i < whole; i += LANES) {
         ShortVector h0 = halves(at + 2L * i);
         ShortVector h1 = halves(at + 2L * (i + W));
-        s0 = FloatVector.fromArray(S, scaled, i).fma(moved(h0, bits), s0);
-        s1 = FloatVector.fromArray(S, scaled, i + W).fma(moved(h1, bits), s1);
+        s0 = FloatVector.fromArray(S, scaled, i).fma(moved(h0, mask), s0);
+        s1 = FloatVector.fromArray(S, scaled, i + W).fma(moved(h1, mask), s1);
         largest = largest.lanewise(MAX, h0.lanewise(AND, magnitude));
         largest = largest.lanewise(MAX, h1.lanewise(AND, magnitude));
       }
