@@ -118,8 +118,8 @@ final class Simd {
 
   /** Stores scale * s0, s1 side by side. */
   static void store(FloatVector s0, FloatVector s1, float scale, float[] to, int at) {
-    s0.mul(scale).intoArray(to, at);
-    s1.mul(scale).intoArray(to, at + W);
+    FloatVector.broadcast(S, scale).mul(s0).intoArray(to, at);
+    FloatVector.broadcast(S, scale).mul(s1).intoArray(to, at + W);
   }
 
   /** Adds the elements of a lanes sum beyond the last whole 32. */

@@ -151,8 +151,8 @@ final class VectorHalves {
         ShortVector h1 = halves(at + 2L * (i + W));
         s0 = FloatVector.fromArray(S, scaled, i).fma(moved(h0, mask), s0);
         s1 = FloatVector.fromArray(S, scaled, i + W).fma(moved(h1, mask), s1);
-        largest = largest.lanewise(MAX, h0.lanewise(AND, magnitude));
-        largest = largest.lanewise(MAX, h1.lanewise(AND, magnitude));
+        largest = h0.lanewise(AND, magnitude).lanewise(MAX, largest);
+        largest = h1.lanewise(AND, magnitude).lanewise(MAX, largest);
       }
       s0.intoArray(lanes, c);
       s1.intoArray(lanes, c + W);

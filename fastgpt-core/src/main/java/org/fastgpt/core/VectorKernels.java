@@ -21,7 +21,9 @@ import jdk.incubator.vector.VectorSpecies;
  *
  * <p>Vectors lie across outputs, so a chain is one lane of one accumulator; a lanes sum is 32 /
  * width accumulators side by side. No reduceLanes of floats (its order is not defined), no lanewise
- * EXP or TANH (their bits differ by machine).
+ * EXP or TANH (their bits differ by machine). What is added up in a loop is an argument there, not
+ * what the method is called on: of what comes from the round before, the compiler knows the class
+ * only if it has seen enough, and otherwise each vector becomes an object on the heap.
  */
 final class VectorKernels implements Kernels {
 
@@ -76,7 +78,7 @@ final class VectorKernels implements Kernels {
     for (int c = 0; c < LANES; c += W) {
       FloatVector sum = FloatVector.zero(S);
       for (int i = c; i < whole; i += LANES) {
-        sum = sum.add(FloatVector.fromArray(S, x, at + i));
+        sum = FloatVector.fromArray(S, x, at + i).add(sum);
       }
       sum.intoArray(lanes, c);
     }
@@ -139,7 +141,7 @@ final class VectorKernels implements Kernels {
       FloatVector square = u.mul(u);
       FloatVector p = all(c[c.length - 1]);
       for (int k = c.length - 2; k >= 0; k--) {
-        p = p.fma(square, all(c[k]));
+        p = square.fma(p, all(c[k]));
       }
       FloatVector tanh =
           u.mul(p)
@@ -169,7 +171,7 @@ final class VectorKernels implements Kernels {
     for (int c = 0; c < LANES; c += W) {
       FloatVector sum = FloatVector.zero(S);
       for (int i = c; i < whole; i += LANES) {
-        sum = sum.add(FloatVector.fromArray(S, x, at + i));
+        sum = FloatVector.fromArray(S, x, at + i).add(sum);
       }
       sum.intoArray(lanes, c);
     }
@@ -196,8 +198,7 @@ final class VectorKernels implements Kernels {
     for (; i + W <= n; i += W) {
       IntVector bits = FloatVector.fromArray(S, x, at + i).reinterpretAsInts();
       IntVector flip = bits.lanewise(ASHR, 31).lanewise(AND, Integer.MAX_VALUE);
-      // Not by IntVector.max: what class calls lanewise there the compiler may not have seen yet.
-      largest = largest.lanewise(MAX, bits.lanewise(XOR, flip));
+      largest = bits.lanewise(XOR, flip).lanewise(MAX, largest);
     }
     int max = largest.reduceLanes(MAX);
     for (; i < n; i++) {

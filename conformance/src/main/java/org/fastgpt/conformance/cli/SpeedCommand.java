@@ -329,7 +329,7 @@ public final class SpeedCommand implements Callable<Integer> {
     environment.put("revision", revision());
     environment.put(
         "command",
-        "fastgpt-compare speed "
+        "fastgpt-compare "
             + spec.commandLine().getParseResult().originalArgs().stream()
                 .map(SpeedCommand::quoted)
                 .collect(Collectors.joining(" ")));

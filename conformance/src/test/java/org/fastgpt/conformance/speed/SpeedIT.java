@@ -73,7 +73,9 @@ class SpeedIT {
     assertThat(problems(json))
         .containsExactly("none", "wrong ids at token 2", "none", "none", "no weights");
     assertThat(processes(json)).containsExactly("read", "phases", "whole", "whole", "whole");
-    assertThat(json.toString()).contains("fastgpt-core/bin/fastgpt"); // what a user starts
+    assertThat(json.toString())
+        .contains("fastgpt-core/bin/fastgpt") // what a user starts
+        .contains("command=fastgpt-compare speed -m tiny-shakespeare -n 3 --rounds=1");
     String markdown = Files.readString(results.resolve("speed.md"));
     assertThat(markdown)
         .contains("| `wrong` | wrong ids at token 2 |", "| `failing` | no weights |")
