@@ -1,6 +1,7 @@
 package org.fastgpt.cli;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -84,10 +85,17 @@ final class Continuation {
     if (result.left() > 0) {
       object.put(LEFT_OUT, result.left());
     }
-    if (request.generator().chooser() instanceof LogProbabilities watch) {
-      object.put("logprobs", Answer.described(watch.steps(), tokenizer));
+    if (request.generator().chooser() instanceof LogProbabilities) {
+      object.put("logprobs", Answer.described(steps(), tokenizer));
     }
     return object;
+  }
+
+  /** What the model thought of each choice, if that is watched. */
+  List<LogProbabilities.Step> steps() {
+    return request.generator().chooser() instanceof LogProbabilities watch
+        ? watch.steps()
+        : List.of();
   }
 
   /** The whole text, now that no token comes any more; empty without a tokenizer. */

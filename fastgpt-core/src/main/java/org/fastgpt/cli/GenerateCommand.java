@@ -171,8 +171,8 @@ final class GenerateCommand implements Callable<Integer> {
     String several = search.beams() ? "--num-beams" : "--num-return-sequences";
     SearchOptions.conflict("--draft", drafts, several, many);
     SearchOptions.conflict(several, many, "--no-cache", noCache);
-    SearchOptions.conflict(several, many, "--top-logprobs", topLogProbs != null);
-    SearchOptions.conflict(several, many, "--on-overflow truncate", stop.slides());
+    SearchOptions.conflict("--num-beams", search.beams(), "--top-logprobs", topLogProbs != null);
+    SearchOptions.conflict("--num-beams", search.beams(), "--on-overflow truncate", stop.slides());
     SearchOptions.conflict(several, many, "--timings", timed);
     SearchOptions.conflict("--ids", asIds, "--stop", !stop.strings().isEmpty());
   }
@@ -322,13 +322,18 @@ final class GenerateCommand implements Callable<Integer> {
 
   /** Texts drawn by several seeds, from one reading of the prompt. */
   private void several(Task task) {
+    GptConfig config = task.engine.config();
     Warping warping = sampling.warping();
     long seed = seed(task);
-    var sampler = new Sampler(task.engine.config(), task.penalties, warping, seed);
+    var sampler = new Sampler(config, task.penalties, warping, seed);
     var texts = new ArrayList<Continuation>();
     for (int i = 0; i < search.returned(); i++) {
       long own = Sampler.seed(seed, i);
-      Chooser chooser = sampler.another(task.penalties, warping, own);
+      Chooser drawing = sampler.another(task.penalties, warping, own);
+      Chooser chooser =
+          topLogProbs == null
+              ? drawing
+              : new LogProbabilities(drawing, topLogProbs, config.nVocab());
       texts.add(
           new Continuation(task.ids, task.n, stop, chooser, OptionalLong.of(own), task.tokenizer));
     }
@@ -336,9 +341,13 @@ final class GenerateCommand implements Callable<Integer> {
         texts.stream().map(Continuation::request).takeWhile(_ -> !Interrupt.happened());
     var results = new ArrayList<Generator.Result>();
     task.report.begin("Running model...");
+    var runner = new BatchRunner(task.engine, Math.min(texts.size(), ROWS));
     try (var _ = new Interrupt()) {
-      new BatchRunner(task.engine, Math.min(texts.size(), ROWS))
-          .runForks(task.ids, requests.iterator(), results::add);
+      if (task.ids.length < config.nCtx() || !stop.slides()) {
+        runner.runForks(task.ids, requests.iterator(), results::add);
+      } else { // each leaves out as much of the prompt as its own new tokens need
+        runner.run(requests.iterator(), results::add);
+      }
     }
     task.report.done("");
     var described = new ArrayList<Map<String, Object>>();
@@ -353,6 +362,9 @@ final class GenerateCommand implements Callable<Integer> {
     if (!json) {
       task.report.note("Seed: " + text.seed().getAsLong());
       terminal.out().println(asIds ? PromptOptions.join(result.ids()) : text.text());
+      terminal.out().flush();
+      text.steps().forEach(step -> terminal.say(Report.line(step, task.tokenizer)));
+      sayLeftOut(result.left());
     }
   }
 

@@ -211,6 +211,34 @@ class GenerateOptionsTest {
     }
   }
 
+  /** A full context slides in each text by itself; a prompt may fill it before. */
+  @ParameterizedTest
+  @ValueSource(ints = {3, 250, 255, 300})
+  void severalTextsSlideAndShowWhatTheModelThought(int prompt) throws IOException {
+    String ids = "858" + " 25 198".repeat(prompt / 2) + (prompt % 2 == 0 ? "" : " 11");
+    String[] options =
+        concat("-m " + TINY + " --json --ids -n 270 --temp 0.9", "--on-overflow", "truncate");
+    String[] watched = concat(options, "--top-logprobs", "2", ids);
+    assertThat(run(concat(watched, "--seed", "5", "--num-return-sequences", "3"))).isZero();
+    List<Map<String, Object>> found = Fixtures.objects(JSON.std.mapFrom(out()), "sequences");
+    assertThat(found).hasSize(3);
+    for (int i = 0; i < 3; i++) {
+      assertThat(run(concat(watched, "--seed", Sampler.seed(5, i) + ""))).isZero();
+      Map<String, Object> single = JSON.std.mapFrom(out());
+      for (String key : List.of("new_ids", "left_out", "logprobs")) {
+        assertThat(found.get(i)).containsEntry(key, single.get(key));
+      }
+    }
+  }
+
+  @Test
+  void severalTextsSayWhatTheModelThoughtBesideThem() {
+    String options = "--temp 0.9 -s 5 -n 2 --top-logprobs 1 --num-return-sequences 2 -m " + TINY;
+    assertThat(run(concat(options, "-q", PROMPT))).isZero();
+    assertThat(out().lines()).hasSizeGreaterThanOrEqualTo(2);
+    assertThat(err().lines()).hasSize(4);
+  }
+
   /** As those of a beam search: a line for each. */
   @Test
   void severalTextsAreALineEach() {
@@ -290,12 +318,10 @@ class GenerateOptionsTest {
         "--num-return-sequences 1025 --temp 1 | a number in [1, 1024] expected",
         "--num-return-sequences 2 --temp 1 --no-cache | --num-return-sequences and --no-cache do"
             + " not go together",
-        "--num-return-sequences 2 --temp 1 --top-logprobs 2 | --num-return-sequences and"
-            + " --top-logprobs do not go together",
-        "--num-return-sequences 2 --temp 1 --timings | do not go together",
+        "--num-beams 2 --top-logprobs 2 | --num-beams and --top-logprobs do not go together",
         "--num-return-sequences 2 --temp 1 --draft prompt-lookup | --draft and"
             + " --num-return-sequences do not go together",
-        "--num-return-sequences 2 --temp 1 --on-overflow truncate -n 5 | do not go together",
+        "--num-beams 2 --on-overflow truncate -n 5 | do not go together",
         "--num-return-sequences 2 --penalty-alpha 0.6 --top-k 4 | --num-return-sequences and"
             + " --penalty-alpha do not go together",
         "--num-beams 2 --early-stopping soon | --early-stopping soon: true, false or never",
