@@ -326,14 +326,14 @@ final class GenerateCommand implements Callable<Integer> {
     Warping warping = sampling.warping();
     long seed = seed(task);
     var sampler = new Sampler(config, task.penalties, warping, seed);
+    Optional<LogProbabilities> watch =
+        Optional.ofNullable(topLogProbs)
+            .map(top -> new LogProbabilities(sampler, top, config.nVocab()));
     var texts = new ArrayList<Continuation>();
     for (int i = 0; i < search.returned(); i++) {
       long own = Sampler.seed(seed, i);
       Chooser drawing = sampler.another(task.penalties, warping, own);
-      Chooser chooser =
-          topLogProbs == null
-              ? drawing
-              : new LogProbabilities(drawing, topLogProbs, config.nVocab());
+      Chooser chooser = watch.isPresent() ? watch.get().another(drawing, topLogProbs) : drawing;
       texts.add(
           new Continuation(task.ids, task.n, stop, chooser, OptionalLong.of(own), task.tokenizer));
     }

@@ -33,6 +33,9 @@ final class Simd {
   static final VectorSpecies<Short> HALVES =
       VectorSpecies.of(short.class, VectorShape.forBitSize(S.vectorBitSize() / 2));
 
+  /** Sign, exponent and fraction of an F16, as they lie in {@link #moved}. */
+  static final int F16_BITS = 0x8fffe000;
+
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
 
   /**
@@ -97,8 +100,8 @@ final class Simd {
   /**
    * F16 with sign, exponent and fraction where float32 has them: the number times 2^-112.
    *
-   * @param mask 0x8fffe000 in all lanes; given as a number, what makes a vector of it the compiler
-   *     may not have seen yet
+   * @param mask {@link #F16_BITS} in all lanes; given as a number, what makes a vector of it the
+   *     compiler may not have seen yet
    */
   static FloatVector moved(ShortVector f16, IntVector mask) {
     IntVector bits = (IntVector) f16.convertShape(S2I, INTS, 0);

@@ -140,7 +140,7 @@ final class VectorHalves {
     float[] lanes = scratch.lanes;
     int whole = n / LANES * LANES;
     long at = w.address() + 2L * o * n;
-    IntVector mask = IntVector.broadcast(Simd.INTS, 0x8fffe000);
+    IntVector mask = IntVector.broadcast(Simd.INTS, Simd.F16_BITS);
     ShortVector magnitude = ShortVector.broadcast(Simd.HALVES, Short.MAX_VALUE);
     ShortVector largest = ShortVector.fromArray(Simd.HALVES, scratch.largest, 0);
     for (int c = 0; c < LANES; c += 2 * W) {

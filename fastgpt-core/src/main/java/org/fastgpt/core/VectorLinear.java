@@ -284,7 +284,7 @@ final class VectorLinear {
   /**
    * sums += x w, for a row of W that begins at address {@code at}. The sums are in memory of their
    * own, at an address that vectors divide: where they cross cache lines, as in an array, whose
-   * address is any multiple of 8, all this takes up to a third longer.
+   * address is any multiple of 8, all this takes longer.
    */
   private static void addRow(float x, long at, long sums, int n) {
     FloatVector xv = FloatVector.broadcast(S, x);

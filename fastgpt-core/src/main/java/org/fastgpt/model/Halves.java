@@ -4,7 +4,26 @@ import org.fastgpt.model.StoredTensor.DType;
 
 /** Numbers of 16 bits: float32 rounded to nearest, halves to even, as PyTorch and gguf-py do. */
 final class Halves {
+
+  /** The elements of a tensor in the order of a file. */
+  interface Elements {
+    float get(long i);
+  }
+
   private Halves() {}
+
+  /**
+   * A tensor of {@code type}, F16 or BF16, as a part of a file.
+   *
+   * @param tensor its name, for the message of the {@link ModelException} if one is too large
+   */
+  static FilePlan.Data data(DType type, String tensor, Elements x) {
+    return (chunk, from) -> {
+      for (long i = 0; i < chunk.byteSize() / 2; i++) {
+        chunk.set(Model.HALF, 2 * i, round(type, x.get(from / 2 + i), tensor));
+      }
+    };
+  }
 
   /**
    * The bits of {@code x} in {@code type}, F16 or BF16.

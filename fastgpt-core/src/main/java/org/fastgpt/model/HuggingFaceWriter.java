@@ -112,12 +112,7 @@ final class HuggingFaceWriter implements ModelWriter {
     if (type == DType.F32) {
       return FilePlan.Data.of(floats);
     }
-    return (chunk, from) -> {
-      for (long i = 0; i < chunk.byteSize() / 2; i++) {
-        float x = floats.get(Model.FLOAT, 2 * from + 4 * i);
-        chunk.set(Model.HALF, 2 * i, Halves.round(type, x, name));
-      }
-    };
+    return Halves.data(type, name, i -> floats.get(Model.FLOAT, 4 * i));
   }
 
   private static Map<String, Object> config(GptConfig c) {

@@ -110,7 +110,7 @@ final class LlamaGgufWriter implements ModelWriter {
     List<Integer> its = transposed ? shape.reversed() : shape;
     MemorySegment floats = model.floats(name);
     Gguf.Type itsType = type(name, its);
-    Elements elements =
+    Halves.Elements elements =
         transposed
             ? i -> floats.get(Model.FLOAT, 4 * transposed(i, its))
             : i -> floats.get(Model.FLOAT, 4 * i);
@@ -132,12 +132,7 @@ final class LlamaGgufWriter implements ModelWriter {
     return shape.getLast() % type.blockElements == 0 ? type : Gguf.Type.F16;
   }
 
-  /** The elements of a tensor in the order of the file. */
-  private interface Elements {
-    float get(long i);
-  }
-
-  private static FilePlan.Data data(String name, Gguf.Type type, Elements x) {
+  private static FilePlan.Data data(String name, Gguf.Type type, Halves.Elements x) {
     return switch (type) {
       case F32 ->
           (chunk, from) -> {
@@ -155,13 +150,7 @@ final class LlamaGgufWriter implements ModelWriter {
               Q8.block(block, chunk, b * Q8.BLOCK_BYTES);
             }
           };
-      default ->
-          (chunk, from) -> {
-            DType half = type == Gguf.Type.F16 ? DType.F16 : DType.BF16;
-            for (long i = 0; i < chunk.byteSize() / 2; i++) {
-              chunk.set(Gguf.SHORT, 2 * i, Halves.round(half, x.get(from / 2 + i), name));
-            }
-          };
+      default -> Halves.data(type == Gguf.Type.F16 ? DType.F16 : DType.BF16, name, x);
     };
   }
 }
