@@ -33,7 +33,7 @@ if not exist "%jar%" (
 )
 
 rem The same options as in the script fastgpt, where their reasons stand; but for the archive of class data.
-"%jdk%\bin\java" --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC -Xmn24m -XX:CompileCommand=quiet "-XX:CompileCommand=CompileThresholdScaling,org.fastgpt.core.Vector*::*,0.02" "-XX:CompileCommand=dontinline,org.fastgpt.core.Vector*::*" "-XX:CompileCommand=CompileThresholdScaling,jdk.incubator.vector.FloatVector::*Op*,20.0" -XX:Tier0ProfilingStartPercentage=100000 -XX:Tier3DelayOn=1000 -XX:+UnlockDiagnosticVMOptions -XX:TieredOldPercentage=100000 %FASTGPT_JAVA_OPTS% -jar "%jar%" %*
+"%jdk%\bin\java" --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC -Xmn24m -XX:CompileCommand=quiet "-XX:CompileCommand=CompileThresholdScaling,org.fastgpt.core.Vector*::*,0.01" "-XX:CompileCommand=dontinline,org.fastgpt.core.Vector*::*" "-XX:CompileCommand=CompileThresholdScaling,jdk.incubator.vector.*::*,5.0" "-XX:CompileCommand=CompileThresholdScaling,jdk.internal.vm.vector.VectorSupport::*,5.0" -XX:Tier0ProfilingStartPercentage=100000 -XX:Tier3DelayOn=1000 -XX:+UnlockDiagnosticVMOptions -XX:TieredOldPercentage=100000 %FASTGPT_JAVA_OPTS% -jar "%jar%" %*
 exit /b %errorlevel%
 
 rem Takes the JDK in folder %1 if none is taken yet and its release file says 25 or more.

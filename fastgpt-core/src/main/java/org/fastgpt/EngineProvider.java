@@ -12,6 +12,12 @@ public interface EngineProvider {
   String name();
 
   /**
+   * Begins what an engine needs before its first token and what no model is needed for, such as
+   * compiling kernels. Returns at once. Nobody has to call it; who opens a model next gains.
+   */
+  default void warmUp(EngineOptions options) {}
+
+  /**
    * Loads the model. The engine reads the model's tensors as long as it is open; the caller closes
    * the engine first, then the model.
    *

@@ -72,6 +72,7 @@ public final class FastGpt implements AutoCloseable {
    */
   public static FastGpt open(String nameOrPath, String engine, EngineOptions options) {
     EngineProvider provider = Engines.named(engine);
+    provider.warmUp(options);
     Model model = Model.open(Models.resolve(nameOrPath, Progress.NONE));
     try {
       return new FastGpt(model, provider.open(model, options));

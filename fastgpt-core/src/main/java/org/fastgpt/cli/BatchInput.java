@@ -188,7 +188,7 @@ final class BatchInput {
             ? OptionalLong.empty()
             : OptionalLong.of(own.seed().orElseGet(this::derivedSeed));
     Chooser chooser =
-        warping.greedy() && penalties.equals(Penalties.NONE)
+        warping.greedy() && penalties.none()
             ? Chooser.GREEDY
             : sampler.another(penalties, warping, drawnBy.orElse(0));
     Integer top = json.integer("top_logprobs", topLogProbs);

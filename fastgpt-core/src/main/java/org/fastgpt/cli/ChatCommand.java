@@ -151,7 +151,7 @@ final class ChatCommand implements Callable<Integer> {
   /** With one seed, each turn has numbers of its own. */
   private IntFunction<Chooser> choosers(GptConfig config, Penalties penalties) {
     Warping warping = sampling.warping();
-    if (warping.greedy() && penalties.equals(Penalties.NONE)) {
+    if (warping.greedy() && penalties.none()) {
       return _ -> Chooser.GREEDY;
     }
     long seed = warping.greedy() ? 0 : seed();

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import org.fastgpt.EngineOptions;
 import org.fastgpt.core.CoreProvider;
 import org.fastgpt.model.ModelException;
 import picocli.CommandLine;
@@ -32,6 +33,7 @@ import picocli.CommandLine.Spec;
     synopsisSubcommandLabel = "[COMMAND, if not generate]",
     description = "GPT-2 on the JVM: continues a text, one token after the other.",
     mixinStandardHelpOptions = true,
+    addMethodSubcommands = false, // nor read the annotations of all methods, which takes time
     versionProvider = Main.Version.class,
     footer = {
       "",
@@ -69,7 +71,8 @@ public final class Main implements Runnable {
   @SuppressWarnings("SystemConsoleNull") // null by -Djdk.console=java.base, 25's default
   public static void main(String[] args) {
     if (generates(args)) {
-      CoreProvider.warmUp(); // beside all that comes before the first token
+      new CoreProvider()
+          .warmUp(EngineOptions.DEFAULT); // beside all that comes before the first token
     }
     Console console = System.console();
     var terminal =

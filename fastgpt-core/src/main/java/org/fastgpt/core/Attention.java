@@ -13,6 +13,12 @@ import org.fastgpt.Probe;
  */
 final class Attention implements Workers.Section {
 
+  /**
+   * With fewer weights than these, of all rows of a head together, rows are not taken in tiles: to
+   * compile that costs a program that is soon done more than it gains.
+   */
+  private static final int FEW_WEIGHTS = 8192;
+
   private final GptConfig config;
   private final Kernels kernels;
   private final Workers workers;
@@ -22,6 +28,7 @@ final class Attention implements Workers.Section {
   private float[] y; // heads side by side [n_seq, n_embd]
   private int layer;
   private int heads; // in a group
+  private int tileRows; // of a tile, so many at a time
   private float[] seen; // [n_head, n_seq, position + n_seq] where a probe looks, else null
 
   Attention(GptConfig config, Kernels kernels, Workers workers, Scratch[] scratch) {
@@ -49,6 +56,7 @@ final class Attention implements Workers.Section {
     // Two groups a thread, so that a slow thread leaves work to the others.
     int groups = workers.count() == 1 ? 1 : Math.min(2 * workers.count(), config.nHead());
     heads = (config.nHead() + groups - 1) / groups;
+    tileRows = inTiles(rows) ? Rows.TILE : 1;
     workers.run(this, (config.nHead() + heads - 1) / heads * rows.tileCount());
     if (probe != null) {
       int[] shape = {config.nHead(), rows.count(), end};
@@ -56,13 +64,28 @@ final class Attention implements Workers.Section {
     }
   }
 
+  /** Whether rows of a sequence share one reading of its keys and values. */
+  static boolean inTiles(Rows rows) {
+    long weights = 0; // of a head
+    for (int t = 0; t < rows.count(); t++) {
+      weights += rows.position(t) + 1;
+    }
+    return rows.tileCount() < rows.count() && weights >= FEW_WEIGHTS;
+  }
+
   @Override
   public void run(int chunk, int worker) {
     int h = chunk / rows.tileCount() * heads;
     int hEnd = Math.min(h + heads, config.nHead());
     int tile = chunk % rows.tileCount();
-    int t = rows.tile(tile);
-    int n = rows.tile(tile + 1) - t;
+    int end = rows.tile(tile + 1);
+    for (int t = rows.tile(tile); t < end; t += tileRows) {
+      attend(h, hEnd, t, Math.min(tileRows, end - t), worker);
+    }
+  }
+
+  /** Of {@code n} rows from {@code t} on. */
+  private void attend(int h, int hEnd, int t, int n, int worker) {
     int position = rows.position(t);
     int last = position + n; // positions that the tile's last row sees
     int stride = (last + KvCache.PAGE - 1) / KvCache.PAGE * KvCache.PAGE;

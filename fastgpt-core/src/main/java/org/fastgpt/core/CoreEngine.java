@@ -40,8 +40,12 @@ final class CoreEngine implements Engine, Batching, TextCodec, ParameterView {
   }
 
   static Kernels kernels(EngineOptions options) {
+    return Kernels.named(kernelsName(options));
+  }
+
+  static String kernelsName(EngineOptions options) {
     String wanted = System.getProperty("fastgpt.kernels", "auto");
-    return Kernels.named(options.settings().getOrDefault("kernels", wanted));
+    return options.settings().getOrDefault("kernels", wanted);
   }
 
   static Workers workers(EngineOptions options) {

@@ -20,16 +20,6 @@ import org.fastgpt.model.StoredTensor.DType;
 public final class CoreProvider implements EngineProvider {
 
   /**
-   * Begins to get the kernels compiled, beside whatever comes next. Opening an engine does so too;
-   * a program that knows that it will open one gains by calling this first. Returns at once.
-   */
-  public static void warmUp() {
-    if (ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent()) {
-      Warmup.start(DType.F32);
-    }
-  }
-
-  /**
    * How long the sessions of this process have waited, all together, for the kernels to be
    * compiled. It is part of the time that their first {@code forward} took.
    */
@@ -40,6 +30,17 @@ public final class CoreProvider implements EngineProvider {
   @Override
   public String name() {
     return "core";
+  }
+
+  /**
+   * Begins to get the kernels compiled, if they are those of the Vector API. Opening an engine does
+   * so too.
+   */
+  @Override
+  public void warmUp(EngineOptions options) {
+    if (Kernels.areVectors(CoreEngine.kernelsName(options))) {
+      Warmup.start(DType.F32);
+    }
   }
 
   @Override

@@ -85,6 +85,9 @@ final class Gpt2 {
     for (int t = 0; t < n; t++) {
       rows.cache(t).reserve(rows.position(t), rows.position(t) + 1);
     }
+    if (Attention.inTiles(rows)) {
+      Warmup.awaitTiles(config);
+    }
     first = rows.position(0);
     embed(rows); // [n_seq] -> [n_seq, n_embd]
     for (int l = 0; l < config.nLayer(); l++) {

@@ -1,5 +1,6 @@
 package org.fastgpt.core;
 
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -135,6 +136,16 @@ interface Kernels {
   /** x += y. {@code x [n] at xAt; y [n] at yAt}. */
   void add(float[] x, int xAt, float[] y, int yAt, int n);
 
+  /** Whether the kernels of that name are those of the Vector API. */
+  static boolean areVectors(String name) {
+    return isVectorApiPresent()
+        && List.of("auto", "vector").contains(name.toLowerCase(Locale.ROOT));
+  }
+
+  private static boolean isVectorApiPresent() {
+    return ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
+  }
+
   /**
    * The kernels of that name: {@code scalar}, {@code vector}, or {@code auto} for vector where the
    * JVM has the Vector API module, else scalar; {@code openblas} or {@code accelerate} for auto
@@ -144,7 +155,7 @@ interface Kernels {
    * @throws org.fastgpt.model.ModelException the library is not there
    */
   static Kernels named(String name) {
-    boolean present = ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
+    boolean present = isVectorApiPresent();
     return switch (name.toLowerCase(Locale.ROOT)) {
       case "scalar" -> new ScalarKernels();
       case "auto" -> present ? new VectorKernels() : new ScalarKernels();

@@ -6,6 +6,7 @@ import java.util.EnumSet;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import org.fastgpt.GptConfig;
 import org.fastgpt.model.StoredTensor.DType;
 
@@ -40,20 +41,18 @@ final class Warmup {
   private static final long PAUSE_NANOS = 500_000;
 
   private static final Set<DType> STARTED = EnumSet.noneOf(DType.class);
+  private static boolean tilesStarted;
   private static volatile Thread thread; // the last one; null until started
 
   private static final AtomicLong WAITED_NANOS = new AtomicLong();
 
-  private final DType type;
   private final Kernels kernels = new VectorKernels();
   private final Scratch scratch = new Scratch();
   private final float[] x = new float[ROWS * WIDTH];
   private final float[] y = new float[ROWS * WIDTH];
   private final float[] b = new float[WIDTH];
 
-  private Warmup(DType type) {
-    this.type = type;
-  }
+  private Warmup() {}
 
   /**
    * Starts it for weights of that type, if this is the first call for it; returns at once. All but
@@ -61,12 +60,7 @@ final class Warmup {
    */
   static synchronized void start(DType type) {
     if (STARTED.add(type)) {
-      Thread former = thread;
-      thread =
-          Thread.ofPlatform()
-              .daemon()
-              .name("fastgpt-warmup")
-              .start(() -> new Warmup(type).run(former));
+      follow(warmup -> warmup.run(type));
     }
   }
 
@@ -81,9 +75,43 @@ final class Warmup {
     WAITED_NANOS.addAndGet(System.nanoTime() - start);
   }
 
+  /**
+   * The same for attention's tiles of rows, which only a long prompt needs: they are compiled when
+   * the first one comes, so that a short one does not wait for them.
+   */
+  static void awaitTiles(GptConfig config) {
+    if (config.parameters() >= WORTH_IT) {
+      startTiles();
+      await(config);
+    }
+  }
+
+  private static synchronized void startTiles() {
+    if (thread != null && !tilesStarted) {
+      tilesStarted = true;
+      follow(warmup -> warmup.untilFast(warmup::tiles));
+    }
+  }
+
   /** How long {@link #await} has taken, all calls together. */
   static long waitedNanos() {
     return WAITED_NANOS.get();
+  }
+
+  /** Begins what is to be done after all that was begun before. */
+  private static void follow(Consumer<Warmup> todo) {
+    Thread former = thread;
+    thread =
+        Thread.ofPlatform()
+            .daemon()
+            .name("fastgpt-warmup")
+            .start(
+                () -> {
+                  if (former != null) {
+                    join(former);
+                  }
+                  todo.accept(new Warmup());
+                });
   }
 
   private static void join(Thread warmup) {
@@ -94,23 +122,26 @@ final class Warmup {
     }
   }
 
-  private void run(Thread former) {
-    if (former != null) {
-      join(former);
-    }
+  private void run(DType type) {
     // Before it has seen a segment on the heap, the compiler takes all for native ones; it throws
     // away what it made of that when a model's reader has the first.
     MemorySegment.ofArray(new byte[1]);
-    int bytes = type.bytes() * WIDTH * WIDTH;
-    Matrix weights = new Matrix(Arena.ofAuto().allocate(bytes), type);
+    Matrix weights = new Matrix(Arena.ofAuto().allocate((long) type.bytes() * WIDTH * WIDTH), type);
+    untilFast(
+        () -> {
+          products(weights);
+          if (type == DType.F32) {
+            others();
+          }
+        });
+  }
+
+  private void untilFast(Runnable calls) {
     long start = System.nanoTime();
     int fast = 0;
     for (int round = 0; fast < FAST_ROUNDS && System.nanoTime() - start < ENOUGH_NANOS; round++) {
       long before = System.nanoTime();
-      products(weights);
-      if (type == DType.F32) {
-        others();
-      }
+      calls.run();
       fast = System.nanoTime() - before < FAST_NANOS ? fast + 1 : 0;
       if (fast == 0 && round > ROUNDS) {
         LockSupport.parkNanos(PAUSE_NANOS);
@@ -126,12 +157,17 @@ final class Warmup {
 
   private void others() {
     kernels.layerNorm(x, b, b, 1, y, 0, WIDTH, scratch);
-    kernels.scores(x, 0, INPUTS, 5, x, 0, INPUTS, 1, y, 0, Kernels.LANES);
     kernels.scores(x, 0, INPUTS, 1, x, 0, INPUTS, 1, y, 0, Kernels.LANES);
     kernels.mix(x, 0, INPUTS, 1, INPUTS, x, 0, 64, y, 0, 64);
     kernels.softmax(y, 0, Kernels.LANES + 1, scratch);
-    kernels.mix(x, 0, INPUTS, 5, INPUTS, x, 0, 64, y, 0, 64);
     kernels.gelu(y, 0, WIDTH, scratch);
     kernels.add(x, 0, y, 0, WIDTH);
+  }
+
+  private void tiles() {
+    for (int i = 0; i < 8; i++) { // else fast before they are compiled
+      kernels.scores(x, 0, INPUTS, Rows.TILE, x, 0, INPUTS, 1, y, 0, Kernels.LANES);
+      kernels.mix(x, 0, INPUTS, Rows.TILE, INPUTS, x, 0, 64, y, 0, 64);
+    }
   }
 }

@@ -42,6 +42,19 @@ public record Penalties(
     Range.check("min new tokens", minNewTokens, minNewTokens >= 0, "a number ≥ 0");
   }
 
+  /**
+   * Whether all are off. Field by field: equals of a record is slow in a JVM that has just begun.
+   */
+  public boolean none() {
+    return bias.isEmpty()
+        && repetition == NONE.repetition
+        && presence == NONE.presence
+        && frequency == NONE.frequency
+        && noRepeatNgram == NONE.noRepeatNgram
+        && badWords.isEmpty()
+        && minNewTokens == NONE.minNewTokens;
+  }
+
   /** The same with other biases. */
   public Penalties bias(List<Bias> bias) {
     return new Penalties(

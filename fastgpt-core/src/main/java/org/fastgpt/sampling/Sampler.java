@@ -70,7 +70,7 @@ public final class Sampler implements Chooser {
    */
   public static Chooser of(
       GptConfig config, Penalties penalties, Warping warping, LongSupplier seed) {
-    if (warping.greedy() && penalties.equals(Penalties.NONE)) {
+    if (warping.greedy() && penalties.none()) {
       return Chooser.GREEDY;
     }
     return new Sampler(config, penalties, warping, warping.greedy() ? 0 : seed.getAsLong());

@@ -14,6 +14,7 @@ import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import org.fastgpt.Engine;
 import org.fastgpt.EngineOptions;
+import org.fastgpt.EngineProvider;
 import org.fastgpt.Engines;
 import org.fastgpt.Generator;
 import org.fastgpt.Session;
@@ -75,8 +76,10 @@ public final class Worker {
 
   private void measure() {
     long start = System.nanoTime();
+    EngineProvider provider = Engines.named(orders.getProperty("engine"));
+    provider.warmUp(options()); // as FastGpt.open does
     try (Model model = Model.open(Exam.locate(orders.getProperty("model"), Progress.NONE));
-        Engine engine = Engines.named(orders.getProperty("engine")).open(model, options());
+        Engine engine = provider.open(model, options());
         Session session = engine.newSession()) {
       print(Run.OPEN, secondsSince(start));
       print("name", engine.name());
