@@ -23,9 +23,7 @@ import org.fastgpt.model.ModelException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** The command line {@code fastgpt}. Exit codes: 0 done, 1 failed, 2 bad input. */
 @Command(
@@ -42,7 +40,7 @@ import picocli.CommandLine.Spec;
       "  echo \"The dog\" | fastgpt -m synthetic-124M --ids -n 5 -p \"464 3290\"",
       "  fastgpt encode \"Hello, world\""
     })
-public final class Main implements Runnable {
+public final class Main {
 
   /** When the JVM came to this class: the clock of {@link System#nanoTime}. */
   static final long STARTED_NANOS = System.nanoTime();
@@ -62,8 +60,6 @@ public final class Main implements Runnable {
           "models",
           "info",
           "download");
-
-  @Spec private CommandSpec spec;
 
   private Main() {}
 
@@ -177,11 +173,6 @@ public final class Main implements Runnable {
     terminal.say("fastgpt: this is a mistake in the program itself:");
     e.printStackTrace(terminal.err());
     return ExitCode.SOFTWARE;
-  }
-
-  @Override
-  public void run() {
-    throw new ParameterException(spec.commandLine(), "no command");
   }
 
   /** All of a stream as UTF-8. */

@@ -16,8 +16,8 @@ import org.fastgpt.model.StoredTensor.DType;
  * <p>What counts is the order in which W is read. A processor reaches the bandwidth of its memory
  * only where addresses rise without a gap: then the next lines are fetched before they are asked
  * for. So one row of x takes W row by row, with its sums in the first-level cache; several rows
- * take tiles of 6 (then 4, 2, 1) rows by 2 vectors, whose sums stay in registers, on a block of W
- * that was touched in order just before, and so lies in the second-level cache.
+ * take tiles of 6 (then 4, 2) rows by 2 vectors, whose sums stay in registers, on a block of W that
+ * was touched in order just before, and so lies in the second-level cache.
  */
 final class VectorLinear {
   private static final VectorSpecies<Float> S = Simd.S;
@@ -63,11 +63,15 @@ final class VectorLinear {
         widen(w, (long) i * out + from, to - from, block, (i - k) * stride, scratch);
       }
     }
+    int even = rows / 2 * 2;
     for (int o = from; o < whole; o += TILE_COLUMNS) {
-      column(x, rows, in, k, kEnd, at + 4L * (o - from), stride, y, yAt + o, out);
+      column(x, even, in, k, kEnd, at + 4L * (o - from), stride, y, yAt + o, out);
     }
-    for (int t = 0; t < rows && whole < to; t++) {
+    for (int t = 0; t < even && whole < to; t++) {
       row(x, t * in, k, kEnd, w, y, yAt + t * out, out, whole, to, scratch);
+    }
+    if (even < rows) {
+      row(x, even * in, k, kEnd, w, y, yAt + even * out, out, from, to, scratch);
     }
   }
 
@@ -89,7 +93,7 @@ final class VectorLinear {
     return any;
   }
 
-  /** Two vectors of columns, all rows. */
+  /** Two vectors of columns, an even number of rows. */
   private static void column(
       float[] x,
       int rows,
@@ -111,9 +115,6 @@ final class VectorLinear {
     }
     for (; t + 2 <= rows; t += 2) {
       tile2(x, t * in + k, in, n, at, stride, y, yAt + t * out, out);
-    }
-    if (t < rows) {
-      tile1(x, t * in + k, n, at, stride, y, yAt + t * out);
     }
   }
 
@@ -219,17 +220,6 @@ final class VectorLinear {
     }
     addTo(y, y0, s00, s01);
     addTo(y, y0 + out, s10, s11);
-  }
-
-  private static void tile1(float[] x, int x0, int n, long at, long stride, float[] y, int y0) {
-    FloatVector s0 = FloatVector.zero(S);
-    FloatVector s1 = s0;
-    for (int i = 0; i < n; i++) {
-      FloatVector xi = FloatVector.broadcast(S, x[x0 + i]);
-      s0 = xi.fma(load(at + i * stride), s0);
-      s1 = xi.fma(load(at + i * stride + 4L * W), s1);
-    }
-    addTo(y, y0, s0, s1);
   }
 
   /** {@link Kernels#linear} for one row: x at xAt, y at yAt. */

@@ -21,7 +21,8 @@ import org.fastgpt.model.StoredTensor.DType;
 final class Warmup {
   private static final int WIDTH = 128;
   private static final int INPUTS = 16;
-  private static final int ROWS = 13; // tiles of 6 and 1, as in the example; others come with use
+  private static final int ROWS =
+      13; // tiles of 6, and one more, as in the example; others come with use
 
   /** A round takes some 10 µs when all is compiled, and milliseconds before. */
   private static final long FAST_NANOS = 100_000;
