@@ -34,7 +34,6 @@ import picocli.CommandLine.Option;
 @Command(
     name = "generate",
     mixinStandardHelpOptions = true,
-    addMethodSubcommands = false,
     description = {
       "Continues a prompt: greedily, or by sampling or a search if an option says so. The new text"
           + " goes to standard output, all else to standard error.",

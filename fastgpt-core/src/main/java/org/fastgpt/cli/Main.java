@@ -31,7 +31,6 @@ import picocli.CommandLine.ParameterException;
     synopsisSubcommandLabel = "[COMMAND, if not generate]",
     description = "GPT-2 on the JVM: continues a text, one token after the other.",
     mixinStandardHelpOptions = true,
-    addMethodSubcommands = false, // nor read the annotations of all methods, which takes time
     versionProvider = Main.Version.class,
     footer = {
       "",
