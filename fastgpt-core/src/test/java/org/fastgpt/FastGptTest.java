@@ -3,6 +3,11 @@ package org.fastgpt;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +17,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.fastgpt.Generator.Stop;
 import org.fastgpt.model.MissingModelException;
+import org.fastgpt.model.Model;
 import org.fastgpt.sampling.Bias;
 import org.fastgpt.sampling.Penalties;
 import org.fastgpt.sampling.Sampler;
@@ -20,6 +26,7 @@ import org.fastgpt.tokenizer.Tokenizer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class FastGptTest {
 
@@ -147,6 +154,43 @@ class FastGptTest {
     var sliding =
         GREEDY.maxNewTokens(300).ignoreEos(true).onOverflow(GenerationOptions.OnOverflow.TRUNCATE);
     assertThat(gpt.generateText(ROMEO, sliding).ids()).hasSize(300).startsWith(full.ids());
+  }
+
+  /** So that what an engine needs is made ready beside the opening of the model. */
+  @Test
+  void theEngineWarmsUpBeforeTheModelIsOpened(@TempDir Path folder) throws IOException {
+    Path services = Files.createDirectories(folder.resolve("META-INF/services"));
+    Files.writeString(services.resolve(EngineProvider.class.getName()), Noting.class.getName());
+    Thread thread = Thread.currentThread();
+    ClassLoader before = thread.getContextClassLoader();
+    try (var with = new URLClassLoader(new URL[] {folder.toUri().toURL()}, before)) {
+      thread.setContextClassLoader(with);
+      assertThatThrownBy(() -> FastGpt.open("no/such/model", "noting", EngineOptions.threads(3)))
+          .isInstanceOf(MissingModelException.class);
+      assertThat(Noting.warmedUp).isEqualTo(EngineOptions.threads(3));
+    } finally {
+      thread.setContextClassLoader(before);
+    }
+  }
+
+  /** Says whether it was asked to warm up. */
+  public static final class Noting implements EngineProvider {
+    private static EngineOptions warmedUp;
+
+    @Override
+    public String name() {
+      return "noting";
+    }
+
+    @Override
+    public void warmUp(EngineOptions options) {
+      warmedUp = options;
+    }
+
+    @Override
+    public Engine open(Model model, EngineOptions options) {
+      throw new AssertionError("there is no model");
+    }
   }
 
   @Test

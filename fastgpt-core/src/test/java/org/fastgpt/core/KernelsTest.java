@@ -7,6 +7,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.UnaryOperator;
 import jdk.incubator.vector.FloatVector;
@@ -32,6 +33,14 @@ class KernelsTest {
   private final Kernels scalar = Kernels.named("scalar");
   private final Kernels vector = Kernels.named("vector");
   private final SplittableRandom random = new SplittableRandom(42);
+
+  /** Those that are compiled before the model is opened. */
+  @ParameterizedTest
+  @ValueSource(strings = {"auto", "vector", "Vector", "scalar", "openblas"})
+  void namesThoseOfTheVectorApi(String name) {
+    boolean vectors = !Set.of("scalar", "openblas").contains(name);
+    assertThat(Kernels.areVectors(name)).isEqualTo(vectors);
+  }
 
   @ParameterizedTest
   @ValueSource(ints = {1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 768})

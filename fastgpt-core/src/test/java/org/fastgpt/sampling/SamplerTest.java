@@ -9,6 +9,7 @@ import java.util.Random;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.fastgpt.Chooser;
 import org.fastgpt.GptConfig;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -53,6 +54,28 @@ class SamplerTest {
           .allMatch(s -> s >= 0 && s < 1L << 53);
     }
     assertThat(Sampler.seed(1, 1)).isNotIn(Sampler.seed(2, 0), Sampler.seed(0, 2));
+  }
+
+  /** With any of them on, greedy choice goes through them; how far back they look is none. */
+  @Test
+  void eachPenaltyCountsAlone() {
+    Bias bias = Bias.forbidding(List.of(1));
+    Penalties off = Penalties.NONE;
+    assertThat(off.repeatLastN(3).none()).isTrue();
+    assertThat(Sampler.of(CONFIG, off, Warping.GREEDY, () -> 0)).isSameAs(Chooser.GREEDY);
+    List<Penalties> alone =
+        List.of(
+            off.bias(List.of(bias)),
+            off.repetition(1.5),
+            off.presence(0.5),
+            off.frequency(0.5),
+            off.noRepeatNgram(2),
+            off.badWords(List.of(bias)),
+            off.minNewTokens(1));
+    assertThat(alone).noneMatch(Penalties::none);
+    assertThat(alone)
+        .map(on -> Sampler.of(CONFIG, on, Warping.GREEDY, () -> 0))
+        .doesNotContain(Chooser.GREEDY);
   }
 
   /** 4 standard deviations of a binomial count. */
