@@ -4,9 +4,10 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.Consumer;
 import org.fastgpt.GptConfig;
 import org.fastgpt.model.StoredTensor.DType;
 
@@ -41,9 +42,16 @@ final class Warmup {
 
   private static final long PAUSE_NANOS = 500_000;
 
+  /**
+   * A program that is done before, and had no long prompt, is not bothered with attention's tiles.
+   */
+  private static final long TILES_AFTER_MILLIS = 1000;
+
   private static final Set<DType> STARTED = EnumSet.noneOf(DType.class);
-  private static boolean tilesStarted;
   private static volatile Thread thread; // the last one; null until started
+  private static volatile Thread tiles; // the same
+
+  private static final CountDownLatch TILES_WANTED = new CountDownLatch(1);
 
   private static final AtomicLong WAITED_NANOS = new AtomicLong();
 
@@ -61,13 +69,31 @@ final class Warmup {
    */
   static synchronized void start(DType type) {
     if (STARTED.add(type)) {
-      follow(warmup -> warmup.run(type));
+      Thread former = thread;
+      thread = begin(() -> new Warmup().runAfter(former, type));
+      if (tiles == null) {
+        Thread first = thread;
+        tiles = begin(() -> new Warmup().tilesAfter(first));
+      }
     }
+  }
+
+  private static Thread begin(Runnable task) {
+    return Thread.ofPlatform().daemon().name("fastgpt-warmup").start(task);
   }
 
   /** Waits until it is done, if it goes on and is worth it for a model of that size. */
   static void await(GptConfig config) {
-    Thread warmup = thread;
+    await(thread, config);
+  }
+
+  /** The same for attention's tiles of rows, which only a long prompt needs. */
+  static void awaitTiles(GptConfig config) {
+    TILES_WANTED.countDown();
+    await(tiles, config);
+  }
+
+  private static void await(Thread warmup, GptConfig config) {
     if (warmup == null || !warmup.isAlive() || config.parameters() < WORTH_IT) {
       return;
     }
@@ -76,43 +102,9 @@ final class Warmup {
     WAITED_NANOS.addAndGet(System.nanoTime() - start);
   }
 
-  /**
-   * The same for attention's tiles of rows, which only a long prompt needs: they are compiled when
-   * the first one comes, so that a short one does not wait for them.
-   */
-  static void awaitTiles(GptConfig config) {
-    if (config.parameters() >= WORTH_IT) {
-      startTiles();
-      await(config);
-    }
-  }
-
-  private static synchronized void startTiles() {
-    if (thread != null && !tilesStarted) {
-      tilesStarted = true;
-      follow(warmup -> warmup.untilFast(warmup::tiles));
-    }
-  }
-
   /** How long {@link #await} has taken, all calls together. */
   static long waitedNanos() {
     return WAITED_NANOS.get();
-  }
-
-  /** Begins what is to be done after all that was begun before. */
-  private static void follow(Consumer<Warmup> todo) {
-    Thread former = thread;
-    thread =
-        Thread.ofPlatform()
-            .daemon()
-            .name("fastgpt-warmup")
-            .start(
-                () -> {
-                  if (former != null) {
-                    join(former);
-                  }
-                  todo.accept(new Warmup());
-                });
   }
 
   private static void join(Thread warmup) {
@@ -123,7 +115,10 @@ final class Warmup {
     }
   }
 
-  private void run(DType type) {
+  private void runAfter(Thread former, DType type) {
+    if (former != null) {
+      join(former);
+    }
     // Before it has seen a segment on the heap, the compiler takes all for native ones; it throws
     // away what it made of that when a model's reader has the first.
     MemorySegment.ofArray(new byte[1]);
@@ -165,10 +160,19 @@ final class Warmup {
     kernels.add(x, 0, y, 0, WIDTH);
   }
 
-  private void tiles() {
-    for (int i = 0; i < 8; i++) { // else fast before they are compiled
-      kernels.scores(x, 0, INPUTS, Rows.TILE, x, 0, INPUTS, 1, y, 0, Kernels.LANES);
-      kernels.mix(x, 0, INPUTS, Rows.TILE, INPUTS, x, 0, 64, y, 0, 64);
+  private void tilesAfter(Thread first) {
+    join(first);
+    try {
+      boolean _ = TILES_WANTED.await(TILES_AFTER_MILLIS, TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      return; // nobody does
     }
+    untilFast(
+        () -> {
+          for (int i = 0; i < 8; i++) { // else fast before they are compiled
+            kernels.scores(x, 0, INPUTS, Rows.TILE, x, 0, INPUTS, 1, y, 0, Kernels.LANES);
+            kernels.mix(x, 0, INPUTS, Rows.TILE, INPUTS, x, 0, 64, y, 0, 64);
+          }
+        });
   }
 }
