@@ -49,7 +49,7 @@ final class Warmup {
 
   private static final Set<DType> STARTED = EnumSet.noneOf(DType.class);
   private static volatile Thread thread; // the last one; null until started
-  private static volatile Thread tiles; // the same
+  private static volatile Thread tiles; // of attention; null until started
 
   private static final CountDownLatch TILES_WANTED = new CountDownLatch(1);
 
