@@ -65,9 +65,8 @@ public final class Main {
   /** Runs the command and exits with its code. */
   @SuppressWarnings("SystemConsoleNull") // null by -Djdk.console=java.base, 25's default
   public static void main(String[] args) {
-    if (generates(args)) {
-      new CoreProvider()
-          .warmUp(EngineOptions.DEFAULT); // beside all that comes before the first token
+    if (generates(args)) { // beside all that comes before the first token
+      new CoreProvider().warmUp(EngineOptions.DEFAULT);
     }
     Console console = System.console();
     var terminal =

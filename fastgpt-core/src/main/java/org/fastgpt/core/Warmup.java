@@ -22,8 +22,7 @@ import org.fastgpt.model.StoredTensor.DType;
 final class Warmup {
   private static final int WIDTH = 128;
   private static final int INPUTS = 16;
-  private static final int ROWS =
-      13; // tiles of 6, and one more, as in the example; others come with use
+  private static final int ROWS = 13; // tiles of 6 and an odd row; others come with use
 
   /** A round takes some 10 µs when all is compiled, and milliseconds before. */
   private static final long FAST_NANOS = 100_000;
@@ -42,9 +41,7 @@ final class Warmup {
 
   private static final long PAUSE_NANOS = 500_000;
 
-  /**
-   * A program that is done before, and had no long prompt, is not bothered with attention's tiles.
-   */
+  /** A program that is done before, and had no long prompt, does not need attention's tiles. */
   private static final long TILES_AFTER_MILLIS = 1000;
 
   private static final Set<DType> STARTED = EnumSet.noneOf(DType.class);
