@@ -151,14 +151,11 @@ final class ChatCommand implements Callable<Integer> {
   /** With one seed, each turn has numbers of its own. */
   private IntFunction<Chooser> choosers(GptConfig config, Penalties penalties) {
     Warping warping = sampling.warping();
-    if (warping.greedy() && penalties.none()) {
-      return _ -> Chooser.GREEDY;
-    }
     long seed = warping.greedy() ? 0 : seed();
-    IntFunction<Chooser> samplers =
-        turn -> new Sampler(config, penalties, warping, Sampler.seed(seed, turn));
-    var _ = samplers.apply(0); // refuses, before the first question, tokens that are not there
-    return samplers;
+    IntFunction<Chooser> choosers =
+        turn -> Sampler.of(config, penalties, warping, () -> Sampler.seed(seed, turn));
+    var _ = choosers.apply(0); // refuses, before the first question, tokens that are not there
+    return choosers;
   }
 
   /** The seed that was given, or one that is drawn, and then said aloud. */
