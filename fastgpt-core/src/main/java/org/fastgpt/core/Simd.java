@@ -47,6 +47,14 @@ final class Simd {
   @SuppressWarnings("restricted") // see above
   static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
+  /**
+   * One, by which loops over memory go on: not a constant, as a loop of constant step is unrolled.
+   * Its rounds then ask for their cache lines in another order than they lie in, at half of the
+   * memory's speed on some machines, and it computes anew at each entry how far no access needs its
+   * check.
+   */
+  static int one = 1;
+
   private Simd() {}
 
   private static VectorSpecies<Float> species() {

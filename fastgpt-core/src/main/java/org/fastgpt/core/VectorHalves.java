@@ -41,6 +41,12 @@ final class VectorHalves {
   /** The F16 of infinity; those of NaN are larger. */
   private static final short F16_INFINITY = 0x7c00;
 
+  /**
+   * Rounds of a plain loop over memory. Of more than some 900 the compiler (of JDK 25) does but a
+   * part by vectors, and the row takes up to three times as long.
+   */
+  private static final int PIECE = 768;
+
   private static final Kernels PLAIN = new ScalarKernels();
 
   private VectorHalves() {}
@@ -62,7 +68,10 @@ final class VectorHalves {
     float[] sums = scratch.floats(n);
     Arrays.fill(sums, 0, n, 0);
     for (int i = k; i < kEnd; i++) {
-      addRowOfF16(x[xAt + i], w.address() + w.at((long) i * out + from), sums, n);
+      long at = w.address() + w.at((long) i * out + from);
+      for (int o = 0; o < n; o += PIECE) {
+        addRowOfF16(x[xAt + i], at + 2L * o, sums, o, Math.min(PIECE, n - o));
+      }
     }
     for (int o = 0; o < n; o++) {
       y[yAt + from + o] += sums[o];
@@ -70,10 +79,10 @@ final class VectorHalves {
   }
 
   /** As {@link VectorLinear#addRow}; with sums in an array, else it is no loop for vectors. */
-  private static void addRowOfF16(float x, long at, float[] sums, int n) {
+  private static void addRowOfF16(float x, long at, float[] sums, int to, int n) {
     for (int o = 0; o < n; o++) {
       float wo = Float.float16ToFloat(MEMORY.get(Matrix.HALF, at + 2L * o));
-      sums[o] = Math.fma(x, wo, sums[o]);
+      sums[to + o] = Math.fma(x, wo, sums[to + o]);
     }
   }
 
@@ -81,8 +90,11 @@ final class VectorHalves {
   static void addRowOfBf16(float x, long at, long sums, int n) {
     FloatVector xv = FloatVector.broadcast(S, x);
     int o = 0;
-    for (; o + W <= n; o += W) {
-      store(xv.fma(wide(halves(at + 2L * o)), load(sums + 4L * o)), sums + 4L * o);
+    for (int step = Simd.one * 2 * W; o + 2 * W <= n; o += step) { // two loads, then two stores
+      ShortVector h0 = halves(at + 2L * o);
+      ShortVector h1 = halves(at + 2L * (o + W));
+      store(xv.fma(wide(h0), load(sums + 4L * o)), sums + 4L * o);
+      store(xv.fma(wide(h1), load(sums + 4L * (o + W))), sums + 4L * (o + W));
     }
     for (; o < n; o++) {
       float wo = Float.intBitsToFloat(MEMORY.get(Matrix.HALF, at + 2L * o) << 16);
@@ -169,14 +181,16 @@ final class VectorHalves {
     long at = w.address() + 2 * i;
     if (w.type() == DType.BF16) {
       widenBf16(at, n, floats);
-    } else {
-      widenF16(at, n, floats);
+      return;
+    }
+    for (int o = 0; o < n; o += PIECE) {
+      widenF16(at + 2L * o, floats, o, Math.min(PIECE, n - o));
     }
   }
 
-  private static void widenF16(long at, int n, float[] floats) {
+  private static void widenF16(long at, float[] floats, int to, int n) {
     for (int o = 0; o < n; o++) {
-      floats[o] = Float.float16ToFloat(MEMORY.get(Matrix.HALF, at + 2L * o));
+      floats[to + o] = Float.float16ToFloat(MEMORY.get(Matrix.HALF, at + 2L * o));
     }
   }
 

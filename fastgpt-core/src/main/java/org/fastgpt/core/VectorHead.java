@@ -29,13 +29,6 @@ final class VectorHead {
   /** Rows of x that meet it: together some 24 KB of the first-level cache. */
   private static final int ROWS = 4;
 
-  /**
-   * How many lanes sums a step of {@link #tile} goes. Not a constant, else the compiler makes the
-   * loop into two and computes anew for each tile how far no access needs its check: that takes
-   * longer than the checks.
-   */
-  private static int one = 1;
-
   private VectorHead() {}
 
   /** {@link Kernels#linearTransposed}. */
@@ -124,7 +117,7 @@ final class VectorHead {
   /** The lanes of 2 rows of x with 4 of W, without what is beyond the last whole 32. */
   private static void tile(float[] x, int x0, long at0, int n, float[] sums, int to) {
     int whole = n / LANES * LANES;
-    int step = one * LANES;
+    int step = Simd.one * LANES;
     int x1 = x0 + n;
     long at1 = at0 + 4L * n;
     long at2 = at1 + 4L * n;
@@ -168,10 +161,11 @@ final class VectorHead {
   /** One row of x with one of W, which begins at address {@code at}. */
   private static float dot(float[] x, int xAt, long at, int n, float[] lanes) {
     int whole = n / LANES * LANES;
+    int step = Simd.one * LANES;
     for (int c = 0; c < LANES; c += 2 * W) {
       FloatVector s0 = FloatVector.zero(S);
       FloatVector s1 = s0;
-      for (int i = c; i < whole; i += LANES) {
+      for (int i = c; i < whole; i += step) {
         s0 = FloatVector.fromArray(S, x, xAt + i).fma(load(at + 4L * i), s0);
         s1 = FloatVector.fromArray(S, x, xAt + i + W).fma(load(at + 4L * (i + W)), s1);
       }

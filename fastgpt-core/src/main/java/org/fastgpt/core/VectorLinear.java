@@ -27,13 +27,6 @@ final class VectorLinear {
   private static final int TILE_COLUMNS = 2 * W;
   private static final int CACHE_LINE = 64;
 
-  /**
-   * How many lines further {@link #touch} goes each time. Not a constant: a loop of constant step
-   * is unrolled, and each round may then read its lines from the last to the first, which costs
-   * half of the bandwidth.
-   */
-  private static int one = 1;
-
   private VectorLinear() {}
 
   /** {@link Kernels#linear} for several rows. */
@@ -86,7 +79,7 @@ final class VectorLinear {
 
   private static int touch(long at, int lines) {
     int any = 0;
-    int step = one;
+    int step = Simd.one;
     for (int j = 0; j < lines; j += step) {
       any ^= MEMORY.get(Matrix.HALF, at + (long) j * CACHE_LINE);
     }

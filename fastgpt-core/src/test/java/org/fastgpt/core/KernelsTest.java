@@ -95,9 +95,7 @@ class KernelsTest {
     }
   }
 
-  /**
-   * The logits too, which take F16 for what it is only where all is finite, and x not too large.
-   */
+  /** Products of one row take F16 for what it is only where all is finite, and x not too large. */
   @ParameterizedTest
   @EnumSource(
       value = DType.class,
@@ -111,12 +109,21 @@ class KernelsTest {
     };
     Matrix w = allHalves(type);
     for (float most : new float[] {1e-42f, 1, 65535, 65536, Float.MAX_VALUE, Float.NaN}) {
-      float[] x = values(in);
-      x[5] = most;
-      x[6] = -most;
+      float[] x = values(3 * all);
+      for (int i = 5; i < x.length; i += in) {
+        x[i] = most;
+        x[i + 1] = -most;
+      }
       for (int[] part : parts) {
-        sameBits(
-            all, (k, y) -> k.linearTransposed(x, 1, in, w, y, all, part[0], part[1], scratch()));
+        int from = part[0];
+        int to = part[1];
+        sameBits(all, (k, y) -> k.linearTransposed(x, 1, in, w, y, all, from, to, scratch()));
+        // The same numbers as W [all, 32], by its rows, here as inputs; of 3 rows the last is
+        // alone.
+        for (int rows : new int[] {1, 3}) {
+          sameBits(
+              rows * in, (k, y) -> k.linear(x, rows, all, from, to, w, y, 0, in, 0, in, scratch()));
+        }
       }
     }
   }
