@@ -17,14 +17,23 @@ final class Scratch {
   int touched;
 
   private MemorySegment memory = MemorySegment.NULL;
+  private MemorySegment tile = MemorySegment.NULL;
   private float[] floats = new float[0];
 
   /** Some {@code bytes} that begin at a cache line, so that vectors in it cross none. */
   MemorySegment memory(long bytes) {
-    if (memory.byteSize() < bytes) {
-      memory = Arena.ofAuto().allocate(bytes, CACHE_LINE);
-    }
+    memory = atLeast(bytes, memory);
     return memory;
+  }
+
+  /** The same for a tile of a matrix that lies in the other memory. */
+  MemorySegment tile(long bytes) {
+    tile = atLeast(bytes, tile);
+    return tile;
+  }
+
+  private static MemorySegment atLeast(long bytes, MemorySegment memory) {
+    return memory.byteSize() < bytes ? Arena.ofAuto().allocate(bytes, CACHE_LINE) : memory;
   }
 
   float[] floats(int n) {

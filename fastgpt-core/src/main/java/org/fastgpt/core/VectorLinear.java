@@ -17,7 +17,9 @@ import org.fastgpt.model.StoredTensor.DType;
  * only where addresses rise without a gap: then the next lines are fetched before they are asked
  * for. So one row of x takes W row by row, with its sums in the first-level cache; several rows
  * take tiles of 6 (then 4, 2) rows by 2 vectors, whose sums stay in registers, on a block of W that
- * was touched in order just before, and so lies in the second-level cache.
+ * was touched in order just before, and so lies in the second-level cache. If the rows of W are
+ * 4096 bytes apart, or a multiple of that, those of a tile push each other out of the first-level
+ * cache; then many rows of x get a copy of the tile in one piece.
  */
 final class VectorLinear {
   private static final VectorSpecies<Float> S = Simd.S;
@@ -26,6 +28,15 @@ final class VectorLinear {
   private static final int TILE_ROWS = 6;
   private static final int TILE_COLUMNS = 2 * W;
   private static final int CACHE_LINE = 64;
+
+  /** Bytes after which addresses begin to share places in a first-level cache. */
+  private static final int CACHE_WAY = 4096;
+
+  /** Rows of x from which on a copy of W's tile pays. */
+  static final int MANY_ROWS = 24;
+
+  /** What makes an address one that needs no check: the compiler sees that it is not too large. */
+  private static final long ADDRESSES = Long.MAX_VALUE >> 1;
 
   private VectorLinear() {}
 
@@ -57,8 +68,16 @@ final class VectorLinear {
       }
     }
     int even = rows / 2 * 2;
+    boolean copies = rows >= MANY_ROWS && stride % CACHE_WAY == 0;
+    long tile = copies ? scratch.tile(4L * (kEnd - k) * TILE_COLUMNS).address() : 0;
     for (int o = from; o < whole; o += TILE_COLUMNS) {
-      column(x, even, in, k, kEnd, at + 4L * (o - from), stride, y, yAt + o, out);
+      long column = at + 4L * (o - from);
+      if (copies) {
+        copy(column, kEnd - k, stride, tile);
+        column(x, even, in, k, kEnd, tile, 4L * TILE_COLUMNS, y, yAt + o, out);
+      } else {
+        column(x, even, in, k, kEnd, column, stride, y, yAt + o, out);
+      }
     }
     for (int t = 0; t < even && whole < to; t++) {
       row(x, t * in, k, kEnd, w, y, yAt + t * out, out, whole, to, scratch);
@@ -77,13 +96,37 @@ final class VectorLinear {
     return any;
   }
 
+  /**
+   * Eight lines a round, without checks: the fewer instructions to a line, the more lines a
+   * processor asks for at once.
+   */
   private static int touch(long at, int lines) {
     int any = 0;
-    int step = Simd.one;
-    for (int j = 0; j < lines; j += step) {
+    int j = 0;
+    for (int step = 8 * Simd.one; j + 8 <= lines; j += step) {
+      long line = (at + (long) j * CACHE_LINE) & ADDRESSES;
+      any ^=
+          MEMORY.get(Matrix.HALF, line)
+              ^ MEMORY.get(Matrix.HALF, line + CACHE_LINE)
+              ^ MEMORY.get(Matrix.HALF, line + 2 * CACHE_LINE)
+              ^ MEMORY.get(Matrix.HALF, line + 3 * CACHE_LINE)
+              ^ MEMORY.get(Matrix.HALF, line + 4 * CACHE_LINE)
+              ^ MEMORY.get(Matrix.HALF, line + 5 * CACHE_LINE)
+              ^ MEMORY.get(Matrix.HALF, line + 6 * CACHE_LINE)
+              ^ MEMORY.get(Matrix.HALF, line + 7 * CACHE_LINE);
+    }
+    for (; j < lines; j++) {
       any ^= MEMORY.get(Matrix.HALF, at + (long) j * CACHE_LINE);
     }
     return any;
+  }
+
+  /** Two vectors of each of {@code n} rows of W, side by side to address {@code to}. */
+  private static void copy(long at, int n, long stride, long to) {
+    for (int i = 0; i < n; i++) {
+      store(load(at + i * stride), to + 4L * i * TILE_COLUMNS);
+      store(load(at + i * stride + 4L * W), to + 4L * i * TILE_COLUMNS + 4L * W);
+    }
   }
 
   /** Two vectors of columns, an even number of rows. */

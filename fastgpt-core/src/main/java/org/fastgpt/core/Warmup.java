@@ -22,6 +22,7 @@ import org.fastgpt.model.StoredTensor.DType;
 final class Warmup {
   private static final int WIDTH = 128;
   private static final int INPUTS = 16;
+  private static final int WIDE = 1024; // a matrix whose tiles are copied
   private static final int ROWS = 13; // tiles of 6 and an odd row; others come with use
 
   /** A round takes some 10 µs when all is compiled, and milliseconds before. */
@@ -41,12 +42,12 @@ final class Warmup {
 
   private static final long PAUSE_NANOS = 500_000;
 
-  /** A program that is done before, and had no long prompt, does not need attention's tiles. */
+  /** A program that is done before, and had no long prompt, does not need their tiles. */
   private static final long TILES_AFTER_MILLIS = 1000;
 
   private static final Set<DType> STARTED = EnumSet.noneOf(DType.class);
   private static volatile Thread thread; // the last one; null until started
-  private static volatile Thread tiles; // of attention; null until started
+  private static volatile Thread tiles; // of long prompts; null until started
 
   private static final CountDownLatch TILES_WANTED = new CountDownLatch(1);
 
@@ -84,7 +85,7 @@ final class Warmup {
     await(thread, config);
   }
 
-  /** The same for attention's tiles of rows, which only a long prompt needs. */
+  /** The same for tiles that only a long prompt needs, those of attention above all. */
   static void awaitTiles(GptConfig config) {
     TILES_WANTED.countDown();
     await(tiles, config);
@@ -158,6 +159,8 @@ final class Warmup {
   }
 
   private void tilesAfter(Thread first) {
+    Matrix wide = new Matrix(Arena.ofAuto().allocate(4L * INPUTS * WIDE), DType.F32);
+    float[] many = new float[VectorLinear.MANY_ROWS * WIDE];
     join(first);
     try {
       boolean _ = TILES_WANTED.await(TILES_AFTER_MILLIS, TimeUnit.MILLISECONDS);
@@ -166,6 +169,8 @@ final class Warmup {
     }
     untilFast(
         () -> {
+          int rows = VectorLinear.MANY_ROWS;
+          kernels.linear(x, rows, INPUTS, 0, INPUTS, wide, many, 0, WIDE, 0, 64, scratch);
           for (int i = 0; i < 8; i++) { // else fast before they are compiled
             kernels.scores(x, 0, INPUTS, Rows.TILE, x, 0, INPUTS, 1, y, 0, Kernels.LANES);
             kernels.mix(x, 0, INPUTS, Rows.TILE, INPUTS, x, 0, 64, y, 0, 64);

@@ -65,6 +65,23 @@ class KernelsTest {
     }
   }
 
+  /** Rows of W that are 4096 bytes apart, whose tiles are copied. */
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      names = {"F32", "F16", "BF16"})
+  void manyRowsGiveTheSameBits(DType type) {
+    int rows = VectorLinear.MANY_ROWS + 1;
+    int in = 40;
+    int out = 1024;
+    float[] x = values(rows * in);
+    Matrix w = matrix(in * out, type);
+    for (int from : new int[] {0, 5}) {
+      sameBits(
+          rows * out, (k, y) -> k.linear(x, rows, in, 3, in, w, y, 0, out, from, out, scratch()));
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(ints = {1, 7, 31, 32, 33, 63, 64, 65, 96, 768})
   void linearTransposedGivesTheSameBits(int in) {
