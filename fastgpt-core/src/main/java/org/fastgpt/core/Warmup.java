@@ -159,14 +159,14 @@ final class Warmup {
   }
 
   private void tilesAfter(Thread first) {
-    Matrix wide = new Matrix(Arena.ofAuto().allocate(4L * INPUTS * WIDE), DType.F32);
-    float[] many = new float[VectorLinear.MANY_ROWS * WIDE];
     join(first);
     try {
       boolean _ = TILES_WANTED.await(TILES_AFTER_MILLIS, TimeUnit.MILLISECONDS);
     } catch (InterruptedException e) {
       return; // nobody does
     }
+    Matrix wide = new Matrix(Arena.ofAuto().allocate(4L * INPUTS * WIDE), DType.F32);
+    float[] many = new float[VectorLinear.MANY_ROWS * WIDE];
     untilFast(
         () -> {
           int rows = VectorLinear.MANY_ROWS;

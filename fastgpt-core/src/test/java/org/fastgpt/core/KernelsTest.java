@@ -112,7 +112,7 @@ class KernelsTest {
     }
   }
 
-  /** Products of one row take F16 for what it is only where all is finite, and x not too large. */
+  /** The logits too, which take F16 for what it is only where all is finite, and x small enough. */
   @ParameterizedTest
   @EnumSource(
       value = DType.class,
@@ -135,8 +135,7 @@ class KernelsTest {
         int from = part[0];
         int to = part[1];
         sameBits(all, (k, y) -> k.linearTransposed(x, 1, in, w, y, all, from, to, scratch()));
-        // The same numbers as W [all, 32], by its rows, here as inputs; of 3 rows the last is
-        // alone.
+        // The same numbers as W [all, 32]; of three rows of x the last one goes alone.
         for (int rows : new int[] {1, 3}) {
           sameBits(
               rows * in, (k, y) -> k.linear(x, rows, all, from, to, w, y, 0, in, 0, in, scratch()));
