@@ -10,6 +10,9 @@ final class Scratch {
   /** The accumulators of a lanes sum. */
   final float[] lanes = new float[Kernels.LANES];
 
+  /** The sums of a tile of {@link VectorLinear}: eight rows of two vectors. */
+  final float[] sums = new float[8 * Kernels.LANES];
+
   /** The largest magnitudes of weights in F16 that a kernel has met, as bits. */
   final short[] largest = new short[Kernels.LANES];
 

@@ -29,6 +29,10 @@ final class Simd {
 
   private static final int W = S.length();
   private static final int LANES = Kernels.LANES;
+
+  /** Whether there are 32 registers for vectors of this width; with narrower ones often only 16. */
+  static final boolean MANY_REGISTERS = S.vectorBitSize() == 512;
+
   static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, S.vectorShape());
   static final VectorSpecies<Short> HALVES =
       VectorSpecies.of(short.class, VectorShape.forBitSize(S.vectorBitSize() / 2));

@@ -12,8 +12,8 @@ import jdk.incubator.vector.VectorSpecies;
  * The logits of {@link VectorKernels}: dot products along the rows of W, which are read in order.
  *
  * <p>For several rows of x, some rows of W are touched first (see {@link VectorLinear}), and then
- * multiplied by tiles of 2 rows of x and 4 of W, whose lanes are folded side by side: each fold by
- * itself takes more time than half of its products.
+ * multiplied by tiles of 2 or 4 rows of x and 4 of W, whose lanes are folded side by side: each
+ * fold by itself takes more time than half of its products.
  */
 final class VectorHead {
   private static final VectorSpecies<Float> S = Simd.S;
@@ -90,9 +90,13 @@ final class VectorHead {
     int i = 0;
     for (; i + TILE <= n && rows > 1; i += TILE) {
       long wi = at + 4L * i * in;
-      for (int r = 0; r < rows; r += 2) {
+      boolean four = Simd.MANY_REGISTERS && rows == ROWS;
+      if (four) {
+        tile4(x, t * in, wi, in, sums);
+      }
+      for (int r = 0; r < rows && !four; r += 2) {
         int pair = Math.min(r, rows - 2); // of an odd number of rows, one is computed twice
-        tile(x, (t + pair) * in, wi, in, sums, pair * TILE * LANES);
+        tile2(x, (t + pair) * in, wi, in, sums, pair * TILE * LANES);
       }
       for (int d = 0; d < rows * TILE && in % LANES != 0; d++) {
         rest(x, (t + d / TILE) * in, wi + 4L * (d % TILE) * in, in, sums, d * LANES);
@@ -115,7 +119,7 @@ final class VectorHead {
   }
 
   /** The lanes of 2 rows of x with 4 of W, without what is beyond the last whole 32. */
-  private static void tile(float[] x, int x0, long at0, int n, float[] sums, int to) {
+  private static void tile2(float[] x, int x0, long at0, int n, float[] sums, int to) {
     int whole = n / LANES * LANES;
     int step = Simd.one * LANES;
     int x1 = x0 + n;
@@ -155,6 +159,78 @@ final class VectorHead {
       s11.intoArray(sums, to + 5 * LANES + c);
       s12.intoArray(sums, to + 6 * LANES + c);
       s13.intoArray(sums, to + 7 * LANES + c);
+    }
+  }
+
+  /** The lanes of 4 rows of x with 4 of W, as {@link #tile2}: for vectors with 32 registers. */
+  private static void tile4(float[] x, int x0, long at0, int n, float[] sums) {
+    int whole = n / LANES * LANES;
+    int step = Simd.one * LANES;
+    int x1 = x0 + n;
+    int x2 = x1 + n;
+    int x3 = x2 + n;
+    long at1 = at0 + 4L * n;
+    long at2 = at1 + 4L * n;
+    long at3 = at2 + 4L * n;
+    for (int c = 0; c < LANES; c += W) {
+      FloatVector s00 = FloatVector.zero(S);
+      FloatVector s01 = s00;
+      FloatVector s02 = s00;
+      FloatVector s03 = s00;
+      FloatVector s10 = s00;
+      FloatVector s11 = s00;
+      FloatVector s12 = s00;
+      FloatVector s13 = s00;
+      FloatVector s20 = s00;
+      FloatVector s21 = s00;
+      FloatVector s22 = s00;
+      FloatVector s23 = s00;
+      FloatVector s30 = s00;
+      FloatVector s31 = s00;
+      FloatVector s32 = s00;
+      FloatVector s33 = s00;
+      for (int i = c; i < whole; i += step) {
+        FloatVector w0 = load(at0 + 4L * i);
+        FloatVector w1 = load(at1 + 4L * i);
+        FloatVector w2 = load(at2 + 4L * i);
+        FloatVector w3 = load(at3 + 4L * i);
+        FloatVector v = FloatVector.fromArray(S, x, x0 + i);
+        s00 = v.fma(w0, s00);
+        s01 = v.fma(w1, s01);
+        s02 = v.fma(w2, s02);
+        s03 = v.fma(w3, s03);
+        v = FloatVector.fromArray(S, x, x1 + i);
+        s10 = v.fma(w0, s10);
+        s11 = v.fma(w1, s11);
+        s12 = v.fma(w2, s12);
+        s13 = v.fma(w3, s13);
+        v = FloatVector.fromArray(S, x, x2 + i);
+        s20 = v.fma(w0, s20);
+        s21 = v.fma(w1, s21);
+        s22 = v.fma(w2, s22);
+        s23 = v.fma(w3, s23);
+        v = FloatVector.fromArray(S, x, x3 + i);
+        s30 = v.fma(w0, s30);
+        s31 = v.fma(w1, s31);
+        s32 = v.fma(w2, s32);
+        s33 = v.fma(w3, s33);
+      }
+      s00.intoArray(sums, c);
+      s01.intoArray(sums, LANES + c);
+      s02.intoArray(sums, 2 * LANES + c);
+      s03.intoArray(sums, 3 * LANES + c);
+      s10.intoArray(sums, 4 * LANES + c);
+      s11.intoArray(sums, 5 * LANES + c);
+      s12.intoArray(sums, 6 * LANES + c);
+      s13.intoArray(sums, 7 * LANES + c);
+      s20.intoArray(sums, 8 * LANES + c);
+      s21.intoArray(sums, 9 * LANES + c);
+      s22.intoArray(sums, 10 * LANES + c);
+      s23.intoArray(sums, 11 * LANES + c);
+      s30.intoArray(sums, 12 * LANES + c);
+      s31.intoArray(sums, 13 * LANES + c);
+      s32.intoArray(sums, 14 * LANES + c);
+      s33.intoArray(sums, 15 * LANES + c);
     }
   }
 

@@ -16,8 +16,10 @@ import org.fastgpt.model.StoredTensor.DType;
  * <p>What counts is the order in which W is read. A processor reaches the bandwidth of its memory
  * only where addresses rise without a gap: then the next lines are fetched before they are asked
  * for. So one row of x takes W row by row, with its sums in the first-level cache; several rows
- * take tiles of 6 (then 4, 2) rows by 2 vectors, whose sums stay in registers, on a block of W that
- * was touched in order just before, and so lies in the second-level cache. If the rows of W are
+ * take tiles of 6 rows by 2 vectors, whose sums stay in registers, on a block of W that was touched
+ * in order just before, and so lies in the second-level cache. (The compiler is slow: a prompt finds
+ * the tile of 6 compiled, see {@link Warmup}, so what is left over takes no other; the tiles of 4 and
+ * 8 are for steps of so many sequences, which are many.) If the rows of W are
  * 4096 bytes apart, or a multiple of that, those of a tile push each other out of the first-level
  * cache; then many rows of x get a copy of the tile in one piece.
  */
@@ -67,23 +69,19 @@ final class VectorLinear {
         widen(w, (long) i * out + from, to - from, block, (i - k) * stride, scratch);
       }
     }
-    int even = rows / 2 * 2;
     boolean copies = rows >= MANY_ROWS && stride % CACHE_WAY == 0;
     long tile = copies ? scratch.tile(4L * (kEnd - k) * TILE_COLUMNS).address() : 0;
     for (int o = from; o < whole; o += TILE_COLUMNS) {
       long column = at + 4L * (o - from);
       if (copies) {
         copy(column, kEnd - k, stride, tile);
-        column(x, even, in, k, kEnd, tile, 4L * TILE_COLUMNS, y, yAt + o, out);
-      } else {
-        column(x, even, in, k, kEnd, column, stride, y, yAt + o, out);
+        column = tile;
       }
+      long step = copies ? 4L * TILE_COLUMNS : stride;
+      column(x, rows, in, k, kEnd, column, step, y, yAt + o, out, scratch.sums);
     }
-    for (int t = 0; t < even && whole < to; t++) {
+    for (int t = 0; t < rows && whole < to; t++) {
       row(x, t * in, k, kEnd, w, y, yAt + t * out, out, whole, to, scratch);
-    }
-    if (even < rows) {
-      row(x, even * in, k, kEnd, w, y, yAt + even * out, out, from, to, scratch);
     }
   }
 
@@ -129,7 +127,7 @@ final class VectorLinear {
     }
   }
 
-  /** Two vectors of columns, an even number of rows. */
+  /** Two vectors of columns. */
   private static void column(
       float[] x,
       int rows,
@@ -140,27 +138,76 @@ final class VectorLinear {
       long stride,
       float[] y,
       int yAt,
-      int out) {
+      int out,
+      float[] sums) {
     int n = kEnd - k;
     int t = 0;
-    for (; t + TILE_ROWS <= rows && rows - t != 8; t += TILE_ROWS) { // 8 is better as 4 and 4
-      tile6(x, t * in + k, in, n, at, stride, y, yAt + t * out, out);
+    if (rows == 4 || rows == 8 || rows == 16) { // as batches and beams have them
+      while (t < rows && (rows == 4 || !Simd.MANY_REGISTERS)) {
+        tile4(x, t * in + k, in, 4, n, at, stride, y, yAt + t * out, out);
+        t += 4;
+      }
+      while (t < rows) {
+        tile8(x, t * in + k, in, n, at, stride, sums);
+        add(sums, y, yAt + t * out, out);
+        t += 8;
+      }
     }
-    for (; t + 4 <= rows; t += 4) {
-      tile4(x, t * in + k, in, n, at, stride, y, yAt + t * out, out);
+    for (; t + TILE_ROWS <= rows; t += TILE_ROWS) {
+      tile6(x, t * in + k, in, TILE_ROWS, n, at, stride, y, yAt + t * out, out);
     }
-    for (; t + 2 <= rows; t += 2) {
-      tile2(x, t * in + k, in, n, at, stride, y, yAt + t * out, out);
+    int left = rows - t;
+    if (left > 0) { // in a copy, which has room for the tile
+      move(left, y, yAt + t * out, out, sums, 0, TILE_COLUMNS);
+      if (rows < 4) {
+        tile4(x, k, in, left, n, at, stride, sums, 0, TILE_COLUMNS);
+      } else {
+        tile6(x, t * in + k, in, left, n, at, stride, sums, 0, TILE_COLUMNS);
+      }
+      move(left, sums, 0, TILE_COLUMNS, y, yAt + t * out, out);
     }
   }
 
+  private static void move(
+      int rows, float[] from, int at, int stride, float[] to, int toAt, int toStride) {
+    for (int t = 0; t < rows; t++) {
+      System.arraycopy(from, at + t * stride, to, toAt + t * toStride, TILE_COLUMNS);
+    }
+  }
+
+  /** Adds the sums of eight rows to y. */
+  private static void add(float[] sums, float[] y, int yAt, int out) {
+    for (int t = 0; t < 8; t++) {
+      int at = t * TILE_COLUMNS;
+      addTo(
+          y,
+          yAt + t * out,
+          FloatVector.fromArray(S, sums, at),
+          FloatVector.fromArray(S, sums, at + W));
+    }
+  }
+
+  /**
+   * Adds the products of six rows of x with two columns of vectors to y. Where there are fewer rows,
+   * the last of them takes the places of those missing, in x; y has room for six.
+   */
   private static void tile6(
-      float[] x, int x0, int in, int n, long at, long stride, float[] y, int y0, int out) {
-    int x1 = x0 + in;
-    int x2 = x1 + in;
-    int x3 = x2 + in;
-    int x4 = x3 + in;
-    int x5 = x4 + in;
+      float[] x,
+      int x0,
+      int in,
+      int rows,
+      int n,
+      long at,
+      long stride,
+      float[] y,
+      int y0,
+      int out) {
+    int last = rows - 1;
+    int x1 = x0 + Math.min(1, last) * in;
+    int x2 = x0 + Math.min(2, last) * in;
+    int x3 = x0 + Math.min(3, last) * in;
+    int x4 = x0 + Math.min(4, last) * in;
+    int x5 = x0 + Math.min(5, last) * in;
     FloatVector s00 = FloatVector.zero(S);
     FloatVector s01 = s00;
     FloatVector s10 = s00;
@@ -203,11 +250,22 @@ final class VectorLinear {
     addTo(y, y0 + 5 * out, s50, s51);
   }
 
+  /** The same of four rows, where there are no more: a step of few sequences. */
   private static void tile4(
-      float[] x, int x0, int in, int n, long at, long stride, float[] y, int y0, int out) {
-    int x1 = x0 + in;
-    int x2 = x1 + in;
-    int x3 = x2 + in;
+      float[] x,
+      int x0,
+      int in,
+      int rows,
+      int n,
+      long at,
+      long stride,
+      float[] y,
+      int y0,
+      int out) {
+    int last = rows - 1;
+    int x1 = x0 + Math.min(1, last) * in;
+    int x2 = x0 + Math.min(2, last) * in;
+    int x3 = x0 + Math.min(3, last) * in;
     FloatVector s00 = FloatVector.zero(S);
     FloatVector s01 = s00;
     FloatVector s10 = s00;
@@ -238,24 +296,82 @@ final class VectorLinear {
     addTo(y, y0 + 3 * out, s30, s31);
   }
 
-  private static void tile2(
-      float[] x, int x0, int in, int n, long at, long stride, float[] y, int y0, int out) {
+  /**
+   * The products of eight rows, for vectors with 32 registers: a step of eight sequences reads the
+   * block once from the second-level cache.
+   *
+   * @param sums what is to be added to y [8, TILE_COLUMNS]; added to it here, it would make the
+   *     method larger than what the compiler inlines all of
+   */
+  private static void tile8(
+      float[] x, int x0, int in, int n, long at, long stride, float[] sums) {
+    int x1 = x0 + in;
+    int x2 = x1 + in;
+    int x3 = x2 + in;
+    int x4 = x3 + in;
+    int x5 = x4 + in;
+    int x6 = x5 + in;
+    int x7 = x6 + in;
     FloatVector s00 = FloatVector.zero(S);
     FloatVector s01 = s00;
     FloatVector s10 = s00;
     FloatVector s11 = s00;
+    FloatVector s20 = s00;
+    FloatVector s21 = s00;
+    FloatVector s30 = s00;
+    FloatVector s31 = s00;
+    FloatVector s40 = s00;
+    FloatVector s41 = s00;
+    FloatVector s50 = s00;
+    FloatVector s51 = s00;
+    FloatVector s60 = s00;
+    FloatVector s61 = s00;
+    FloatVector s70 = s00;
+    FloatVector s71 = s00;
     for (int i = 0; i < n; i++) {
       FloatVector w0 = load(at + i * stride);
       FloatVector w1 = load(at + i * stride + 4L * W);
       FloatVector xi = FloatVector.broadcast(S, x[x0 + i]);
       s00 = xi.fma(w0, s00);
       s01 = xi.fma(w1, s01);
-      xi = FloatVector.broadcast(S, x[x0 + in + i]);
+      xi = FloatVector.broadcast(S, x[x1 + i]);
       s10 = xi.fma(w0, s10);
       s11 = xi.fma(w1, s11);
+      xi = FloatVector.broadcast(S, x[x2 + i]);
+      s20 = xi.fma(w0, s20);
+      s21 = xi.fma(w1, s21);
+      xi = FloatVector.broadcast(S, x[x3 + i]);
+      s30 = xi.fma(w0, s30);
+      s31 = xi.fma(w1, s31);
+      xi = FloatVector.broadcast(S, x[x4 + i]);
+      s40 = xi.fma(w0, s40);
+      s41 = xi.fma(w1, s41);
+      xi = FloatVector.broadcast(S, x[x5 + i]);
+      s50 = xi.fma(w0, s50);
+      s51 = xi.fma(w1, s51);
+      xi = FloatVector.broadcast(S, x[x6 + i]);
+      s60 = xi.fma(w0, s60);
+      s61 = xi.fma(w1, s61);
+      xi = FloatVector.broadcast(S, x[x7 + i]);
+      s70 = xi.fma(w0, s70);
+      s71 = xi.fma(w1, s71);
     }
-    addTo(y, y0, s00, s01);
-    addTo(y, y0 + out, s10, s11);
+    s00.intoArray(sums, 0);
+    s01.intoArray(sums, W);
+    s10.intoArray(sums, 2 * W);
+    s11.intoArray(sums, 3 * W);
+    s20.intoArray(sums, 4 * W);
+    s21.intoArray(sums, 5 * W);
+    s30.intoArray(sums, 6 * W);
+    s31.intoArray(sums, 7 * W);
+    s40.intoArray(sums, 8 * W);
+    s41.intoArray(sums, 9 * W);
+    s50.intoArray(sums, 10 * W);
+    s51.intoArray(sums, 11 * W);
+    s60.intoArray(sums, 12 * W);
+    s61.intoArray(sums, 13 * W);
+    s70.intoArray(sums, 14 * W);
+    s71.intoArray(sums, 15 * W);
   }
 
   /** {@link Kernels#linear} for one row: x at xAt, y at yAt. */

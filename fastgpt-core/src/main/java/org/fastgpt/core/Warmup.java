@@ -23,7 +23,7 @@ final class Warmup {
   private static final int WIDTH = 128;
   private static final int INPUTS = 16;
   private static final int WIDE = 1024; // a matrix whose tiles are copied
-  private static final int ROWS = 13; // tiles of 6 and an odd row; others come with use
+  private static final int ROWS = 13; // whole tiles, and one in a copy; others come with use
 
   /** A round takes some 10 µs when all is compiled, and milliseconds before. */
   private static final long FAST_NANOS = 100_000;
