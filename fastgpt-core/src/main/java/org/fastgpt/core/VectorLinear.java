@@ -17,11 +17,11 @@ import org.fastgpt.model.StoredTensor.DType;
  * only where addresses rise without a gap: then the next lines are fetched before they are asked
  * for. So one row of x takes W row by row, with its sums in the first-level cache; several rows
  * take tiles of 6 rows by 2 vectors, whose sums stay in registers, on a block of W that was touched
- * in order just before, and so lies in the second-level cache. (The compiler is slow: a prompt finds
- * the tile of 6 compiled, see {@link Warmup}, so what is left over takes no other; the tiles of 4 and
- * 8 are for steps of so many sequences, which are many.) If the rows of W are
- * 4096 bytes apart, or a multiple of that, those of a tile push each other out of the first-level
- * cache; then many rows of x get a copy of the tile in one piece.
+ * in order just before, and so lies in the second-level cache. (The compiler is slow: a prompt
+ * finds the tile of 6 compiled, see {@link Warmup}, so what is left over takes no other; the tiles
+ * of 4 and 8 are for steps of so many sequences, which are many.) If the rows of W are 4096 bytes
+ * apart, or a multiple of that, those of a tile push each other out of the first-level cache; then
+ * many rows of x get a copy of the tile in one piece.
  */
 final class VectorLinear {
   private static final VectorSpecies<Float> S = Simd.S;
@@ -188,8 +188,8 @@ final class VectorLinear {
   }
 
   /**
-   * Adds the products of six rows of x with two columns of vectors to y. Where there are fewer rows,
-   * the last of them takes the places of those missing, in x; y has room for six.
+   * Adds the products of six rows of x with two columns of vectors to y. Where there are fewer
+   * rows, the last of them takes the places of those missing, in x; y has room for six.
    */
   private static void tile6(
       float[] x,
@@ -303,8 +303,7 @@ final class VectorLinear {
    * @param sums what is to be added to y [8, TILE_COLUMNS]; added to it here, it would make the
    *     method larger than what the compiler inlines all of
    */
-  private static void tile8(
-      float[] x, int x0, int in, int n, long at, long stride, float[] sums) {
+  private static void tile8(float[] x, int x0, int in, int n, long at, long stride, float[] sums) {
     int x1 = x0 + in;
     int x2 = x1 + in;
     int x3 = x2 + in;
