@@ -18,10 +18,10 @@ import org.fastgpt.model.StoredTensor.DType;
  * for. So one row of x takes W row by row, with its sums in the first-level cache; several rows
  * take tiles of 6 rows by 2 vectors, whose sums stay in registers, on a block of W that was touched
  * in order just before, and so lies in the second-level cache. (The compiler is slow: a prompt
- * finds the tile of 6 compiled, see {@link Warmup}, so what is left over takes no other; the tiles
- * of 4 and 8 are for steps of so many sequences, which are many.) If the rows of W are 4096 bytes
- * apart, or a multiple of that, those of a tile push each other out of the first-level cache; then
- * many rows of x get a copy of the tile in one piece.
+ * finds the tile of 6 compiled, see {@link Warmup}, so what is left over takes no other; those of 4
+ * and 8 are for batches and beams, whose steps are many.) If the rows of W are 4096 bytes apart, or
+ * a multiple of that, those of a tile push each other out of the first-level cache; then many rows
+ * of x get a copy of the tile in one piece.
  */
 final class VectorLinear {
   private static final VectorSpecies<Float> S = Simd.S;
@@ -157,7 +157,7 @@ final class VectorLinear {
       tile6(x, t * in + k, in, TILE_ROWS, n, at, stride, y, yAt + t * out, out);
     }
     int left = rows - t;
-    if (left > 0) { // in a copy, which has room for the tile
+    if (left > 0) { // in a copy, which has room for the tile, whatever is in the rest of it
       move(left, y, yAt + t * out, out, sums, 0, TILE_COLUMNS);
       if (rows < 4) {
         tile4(x, k, in, left, n, at, stride, sums, 0, TILE_COLUMNS);
