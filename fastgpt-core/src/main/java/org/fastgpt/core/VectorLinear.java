@@ -18,10 +18,10 @@ import org.fastgpt.model.StoredTensor.DType;
  * for. So one row of x takes W row by row, with its sums in the first-level cache; several rows
  * take tiles of 6 rows by 2 vectors, whose sums stay in registers, on a block of W that was touched
  * in order just before, and so lies in the second-level cache. (The compiler is slow: a prompt
- * finds the tile of 6 compiled, see {@link Warmup}, so what is left over takes no other; those of 4
- * and 8 are for batches and beams, whose steps are many.) If the rows of W are 4096 bytes apart, or
- * a multiple of that, those of a tile push each other out of the first-level cache; then many rows
- * of x get a copy of the tile in one piece.
+ * finds the tile of 6 compiled, see {@link Warmup}, so what is left over takes no other; those of
+ * 2, 4 and 8 are for batches and beams, whose steps are many.) If the rows of W are 4096 bytes
+ * apart, or a multiple of that, those of a tile push each other out of the first-level cache; then
+ * many rows of x get a copy of the tile in one piece.
  */
 final class VectorLinear {
   private static final VectorSpecies<Float> S = Simd.S;
@@ -142,22 +142,20 @@ final class VectorLinear {
       float[] sums) {
     int n = kEnd - k;
     int t = 0;
-    if (rows == 4 || rows == 8 || rows == 16) { // as batches and beams have them
-      while (t < rows && (rows == 4 || !Simd.MANY_REGISTERS)) {
-        tile4(x, t * in + k, in, 4, n, at, stride, y, yAt + t * out, out);
-        t += 4;
-      }
-      while (t < rows) {
-        tile8(x, t * in + k, in, n, at, stride, sums);
-        add(sums, y, yAt + t * out, out);
-        t += 8;
-      }
+    for (; t < rows && (rows == 8 || rows == 16) && Simd.MANY_REGISTERS; t += 8) {
+      tile8(x, t * in + k, in, n, at, stride, sums);
+      add(sums, y, yAt + t * out, out);
     }
-    for (; t + TILE_ROWS <= rows; t += TILE_ROWS) {
+    for (; t + TILE_ROWS <= rows && rows != 8; t += TILE_ROWS) {
       tile6(x, t * in + k, in, TILE_ROWS, n, at, stride, y, yAt + t * out, out);
     }
+    for (; t + 4 <= rows && (rows == 4 || rows == 8 || rows == 16); t += 4) {
+      tile4(x, t * in + k, in, 4, n, at, stride, y, yAt + t * out, out);
+    }
     int left = rows - t;
-    if (left > 0) { // in a copy, which has room for the tile, whatever is in the rest of it
+    if (rows == 2) {
+      tile2(x, k, in, n, at, stride, y, yAt, out);
+    } else if (left > 0) { // in a copy, which has room for the tile, whatever is in the rest of it
       move(left, y, yAt + t * out, out, sums, 0, TILE_COLUMNS);
       if (rows < 4) {
         tile4(x, k, in, left, n, at, stride, sums, 0, TILE_COLUMNS);
@@ -294,6 +292,27 @@ final class VectorLinear {
     addTo(y, y0 + out, s10, s11);
     addTo(y, y0 + 2 * out, s20, s21);
     addTo(y, y0 + 3 * out, s30, s31);
+  }
+
+  /** The same of two rows. */
+  private static void tile2(
+      float[] x, int x0, int in, int n, long at, long stride, float[] y, int y0, int out) {
+    FloatVector s00 = FloatVector.zero(S);
+    FloatVector s01 = s00;
+    FloatVector s10 = s00;
+    FloatVector s11 = s00;
+    for (int i = 0; i < n; i++) {
+      FloatVector w0 = load(at + i * stride);
+      FloatVector w1 = load(at + i * stride + 4L * W);
+      FloatVector xi = FloatVector.broadcast(S, x[x0 + i]);
+      s00 = xi.fma(w0, s00);
+      s01 = xi.fma(w1, s01);
+      xi = FloatVector.broadcast(S, x[x0 + in + i]);
+      s10 = xi.fma(w0, s10);
+      s11 = xi.fma(w1, s11);
+    }
+    addTo(y, y0, s00, s01);
+    addTo(y, y0 + out, s10, s11);
   }
 
   /**
