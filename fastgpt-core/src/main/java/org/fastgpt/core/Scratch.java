@@ -10,7 +10,7 @@ final class Scratch {
   /** The accumulators of a lanes sum. */
   final float[] lanes = new float[Kernels.LANES];
 
-  /** The sums of a tile of {@link VectorLinear}: eight rows of two vectors. */
+  /** A tile of y of {@link VectorLinear}, or what is to be added to it: eight rows, two vectors. */
   final float[] sums = new float[8 * Kernels.LANES];
 
   /** The largest magnitudes of weights in F16 that a kernel has met, as bits. */

@@ -141,15 +141,16 @@ final class VectorLinear {
       int out,
       float[] sums) {
     int n = kEnd - k;
+    boolean steps = rows == 4 || rows == 8 || rows == 16; // as batches and beams have them
     int t = 0;
-    for (; t < rows && (rows == 8 || rows == 16) && Simd.MANY_REGISTERS; t += 8) {
+    for (; steps && t + 8 <= rows && Simd.MANY_REGISTERS; t += 8) {
       tile8(x, t * in + k, in, n, at, stride, sums);
       add(sums, y, yAt + t * out, out);
     }
-    for (; t + TILE_ROWS <= rows && rows != 8; t += TILE_ROWS) {
+    for (; t + TILE_ROWS <= rows && rows != 8; t += TILE_ROWS) { // 8 is better as 4 and 4
       tile6(x, t * in + k, in, TILE_ROWS, n, at, stride, y, yAt + t * out, out);
     }
-    for (; t + 4 <= rows && (rows == 4 || rows == 8 || rows == 16); t += 4) {
+    for (; steps && t + 4 <= rows; t += 4) {
       tile4(x, t * in + k, in, 4, n, at, stride, y, yAt + t * out, out);
     }
     int left = rows - t;
@@ -166,6 +167,7 @@ final class VectorLinear {
     }
   }
 
+  /** A tile of y to its copy, or back. */
   private static void move(
       int rows, float[] from, int at, int stride, float[] to, int toAt, int toStride) {
     for (int t = 0; t < rows; t++) {
@@ -248,7 +250,7 @@ final class VectorLinear {
     addTo(y, y0 + 5 * out, s50, s51);
   }
 
-  /** The same of four rows, where there are no more: a step of few sequences. */
+  /** The same of four rows. */
   private static void tile4(
       float[] x,
       int x0,
@@ -294,7 +296,7 @@ final class VectorLinear {
     addTo(y, y0 + 3 * out, s30, s31);
   }
 
-  /** The same of two rows. */
+  /** The same of two rows, no fewer. */
   private static void tile2(
       float[] x, int x0, int in, int n, long at, long stride, float[] y, int y0, int out) {
     FloatVector s00 = FloatVector.zero(S);
